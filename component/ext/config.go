@@ -1,0 +1,97 @@
+// Package ext is the ext bean: it says which XMPP servers this program is a
+// component of, keeps the connections to them, hands requests to the component
+// that a domain is bound to, and sends its answers.
+//
+// It does not know what the components do.
+package ext
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ItemsFile is Tigase's file of connection items, relative to the home
+// directory. Tigase deletes it after reading; it is only read here.
+const ItemsFile = "etc/externalComponentItems"
+
+// Config is what the ext bean reads.
+type Config struct {
+	// Items are the component domains and their servers. They come before those
+	// of ItemsFile: the first source that has a domain counts.
+	Items []Item `tdsl:"items"`
+	// PerHost is the number of connections to each address of a server that
+	// allows several (Tigase, ejabberd). With one, its loss makes the domain
+	// unknown to the server for a moment, which costs registrations.
+	PerHost int `tdsl:"connections-per-host"`
+	// ServerHost is dialled for items that name no host.
+	ServerHost string `tdsl:"server-host"`
+	// ConfigType is Tigase's role of the process.
+	ConfigType string `tdsl:",alias=config-type"`
+}
+
+// Defaults are the values of properties that a configuration leaves out.
+func Defaults() Config {
+	return Config{PerHost: 2, ServerHost: "localhost", ConfigType: "default"}
+}
+
+// items joins the configured items with those of the items file below home.
+func (c *Config) items(home string) ([]Item, error) {
+	all := append([]Item(nil), c.Items...)
+	name := filepath.Join(home, ItemsFile)
+	text, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read connection items: %w", err)
+	}
+	fromFile, err := parseItems(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	all = append(all, fromFile...)
+	var out []Item
+	seen := map[string]bool{}
+	for i := range all {
+		it := &all[i]
+		it.Domain = strings.ToLower(strings.TrimSpace(it.Domain))
+		if err := it.check(); err != nil {
+			return nil, err
+		}
+		if it.Type == "accept" && c.ConfigType == "component" {
+			return nil, fmt.Errorf("item %s: this process is to listen for the server (accept with config-type 'component'), which is not served: give the server an accept item and this one connect", it.Domain)
+		}
+		if !seen[it.Domain] {
+			seen[it.Domain] = true
+			out = append(out, *it)
+		}
+	}
+	return out, nil
+}
+
+// parseItems reads the items file: one or more items per line, separated by
+// commas. Lines that begin with # are comments.
+func parseItems(text []byte) ([]Item, error) {
+	var items []Item
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.TrimSpace(part) == "" {
+				continue
+			}
+			var it Item
+			if err := it.UnmarshalText([]byte(part)); err != nil {
+				return nil, fmt.Errorf("line %d: %w", n, err)
+			}
+			items = append(items, it)
+		}
+	}
+	return items, lines.Err()
+}

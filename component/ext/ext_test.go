@@ -1,0 +1,263 @@
+package ext
+
+import (
+	"context"
+	"encoding/xml"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tpush/tpush/component/ext/exttest"
+	"github.com/tpush/tpush/component/xmpp"
+	"go.uber.org/goleak"
+	"mellium.im/xmpp/stanza"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const domain = "push.example.com"
+
+var fast = pace{settle: 20 * time.Millisecond, lived: time.Millisecond, pause: 5 * time.Millisecond,
+	maxPause: 20 * time.Millisecond, conflict: 20 * time.Millisecond, probe: 20 * time.Millisecond, silence: 500 * time.Millisecond}
+
+type echo struct {
+	hold  chan struct{} // nil: answer at once
+	calls atomic.Int32
+}
+
+func (e *echo) HandleIQ(_ context.Context, q *xmpp.IQ) *xmpp.IQ {
+	e.calls.Add(1)
+	if q.Name.Local == "panic" {
+		panic("as asked")
+	}
+	if e.hold != nil {
+		<-e.hold
+	}
+	return q.Result(nil)
+}
+
+func server(t *testing.T, opts exttest.Options) *exttest.Server {
+	t.Helper()
+	opts.Secrets = map[string]string{domain: "s3cret"}
+	s, err := exttest.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// start runs an ext bean against the server and returns how to stop it.
+func start(t *testing.T, s *exttest.Server, h Handler, perHost int) (e *Ext, stop func()) {
+	t.Helper()
+	cfg := Defaults()
+	cfg.PerHost = perHost
+	cfg.Items = []Item{{Domain: domain, Password: "s3cret", Host: "127.0.0.1", Port: s.Port()}}
+	e, err := New(cfg, t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.pace = fast
+	e.Bind(domain, h)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	}
+	t.Cleanup(stop)
+	return e, stop
+}
+
+func within(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func request(id, payload string) *xmpp.IQ {
+	return &xmpp.IQ{Type: stanza.SetIQ, ID: id, From: "example.com", To: domain,
+		Name: xml.Name{Space: "urn:x", Local: payload}, Payload: []byte("<" + payload + " xmlns='urn:x'/>")}
+}
+
+func TestAnswersRequests(t *testing.T) {
+	s := server(t, exttest.Options{})
+	start(t, s, &echo{}, 1)
+	ctx := within(t)
+	if err := s.Wait(ctx, domain, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, payload := range []string{"a", "panic", "b"} {
+		got, err := s.Request(ctx, domain, request("id-"+payload, payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := "result"
+		if payload == "panic" {
+			want = "error"
+		}
+		if got.Type != want || got.From != domain || got.To != "example.com" {
+			t.Errorf("answer to %s: type %q from %q to %q", payload, got.Type, got.From, got.To)
+		}
+	}
+	if err := s.Faults(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBadStanzasNeverEndTheStream(t *testing.T) {
+	s := server(t, exttest.Options{})
+	h := &echo{}
+	start(t, s, h, 1)
+	ctx := within(t)
+	if err := s.Wait(ctx, domain, 1); err != nil {
+		t.Fatal(err)
+	}
+	for _, raw := range []string{
+		"<iq type='set' id='1' from='@@/' to='push.example.com'><a xmlns='urn:x'/></iq>",
+		"<iq type='set' id='2' from='a@b/c' to='push.example.com'/>",
+		"<iq id='3' type='set'><bind xmlns='urn:xmpp:component:0'/></iq>",
+		"<message from='a@b/c' to='push.example.com'><body>hello</body></message>",
+		"<presence from='a@b' type='subscribe' to='push.example.com'/>",
+		"<iq type='error' id='4' from='@@a b/' to='push.example.com'><error/></iq>",
+		" \n ",
+	} {
+		if err := s.SendRaw(domain, raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Request(ctx, domain, request("last", "a")); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Connects(); n != 1 {
+		t.Errorf("%d connections were made, want 1: a stanza ended the stream", n)
+	}
+}
+
+func TestReconnects(t *testing.T) {
+	s := server(t, exttest.Options{})
+	start(t, s, &echo{}, 2)
+	ctx := within(t)
+	for range 5 {
+		if err := s.Wait(ctx, domain, 2); err != nil {
+			t.Fatal(err)
+		}
+		s.Drop()
+	}
+	if err := s.Wait(ctx, domain, 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Request(ctx, domain, request("x", "a")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSingleConnectionServer(t *testing.T) {
+	s := server(t, exttest.Options{Single: true})
+	e, _ := start(t, s, &echo{}, 2)
+	ctx := within(t)
+	for !e.Connections()[0].Single {
+		if err := s.Wait(ctx, domain, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := e.Connections()[0]; c.Live != 1 {
+		t.Errorf("%d connections live, want 1", c.Live)
+	}
+}
+
+func TestAnswerGoesOutOnTheNextConnection(t *testing.T) {
+	s := server(t, exttest.Options{})
+	h := &echo{hold: make(chan struct{})}
+	start(t, s, h, 1)
+	ctx := within(t)
+	if err := s.Wait(ctx, domain, 1); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.Request(ctx, domain, request("slow", "a"))
+		answer <- err
+	}()
+	for h.calls.Load() == 0 {
+		if err := s.Wait(ctx, domain, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Drop()
+	for s.Connects() < 2 {
+		if ctx.Err() != nil {
+			t.Fatal("no second connection")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(h.hold)
+	if err := <-answer; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDrain(t *testing.T) {
+	s := server(t, exttest.Options{})
+	h := &echo{hold: make(chan struct{})}
+	_, stop := start(t, s, h, 1)
+	ctx := within(t)
+	if err := s.Wait(ctx, domain, 1); err != nil {
+		t.Fatal(err)
+	}
+	answer := make(chan error, 1)
+	go func() {
+		_, err := s.Request(ctx, domain, request("slow", "a"))
+		answer <- err
+	}()
+	for h.calls.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		stop()
+		close(stopped)
+	}()
+	close(h.hold)
+	if err := <-answer; err != nil {
+		t.Errorf("a request in work at the shutdown: %v", err)
+	}
+	<-stopped
+	if err := s.Wait(ctx, domain, 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestProbeKeepsASilentStream(t *testing.T) {
+	s := server(t, exttest.Options{})
+	start(t, s, &echo{}, 1)
+	ctx := within(t)
+	enough := int(2 * fast.silence / fast.probe)
+	for s.Echoed() < enough && ctx.Err() == nil {
+		time.Sleep(fast.probe)
+	}
+	if n := s.Connects(); n != 1 {
+		t.Errorf("%d connections were made, want 1: a stream whose probes come back was given up", n)
+	}
+}
+
+func TestSilentServerIsGivenUp(t *testing.T) {
+	s := server(t, exttest.Options{Deaf: true})
+	start(t, s, &echo{}, 1)
+	ctx := within(t)
+	for s.Connects() < 2 && ctx.Err() == nil {
+		time.Sleep(fast.probe)
+	}
+	if n := s.Connects(); n < 2 {
+		t.Errorf("%d connection was made: a stream that answers nothing is kept", n)
+	}
+}

@@ -1,0 +1,138 @@
+package ext
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tpush/tpush/component/xmpp"
+	"mellium.im/xmpp/stanza"
+)
+
+const (
+	// slotWait is how long a reader waits for a slot before it answers that we
+	// are busy. ejabberd ends a component with more than 10,000 stanzas waiting.
+	slotWait = 5 * time.Second
+	// answerTime is how long an answer is of use: ejabberd gives up after 32 s.
+	answerTime = 32 * time.Second
+)
+
+// session opens one stream and serves it until it ends. It returns how long the
+// stream lived and why it ended.
+func (l *link) session(ctx, work context.Context) (lived time.Duration, err error) {
+	tcp, err := l.dialer.dial(ctx, l.address)
+	if err != nil {
+		return 0, err
+	}
+	s, err := xmpp.Connect(ctx, tcp, l.item.Domain, l.item.Password)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if !l.ext.startReading() {
+		return 0, context.Canceled
+	}
+	c := &conn{stream: s, since: time.Now()}
+	c.alive()
+	l.add(c)
+	l.log.Info("connected")
+	stop := context.AfterFunc(ctx, s.StopReading)
+	defer stop()
+	watch, cancel := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		l.watch(watch, c)
+	}()
+	err = l.read(work, c)
+	l.ext.readers.Done()
+	cancel()
+	<-watched
+	if errors.Is(err, xmpp.ErrStopped) {
+		<-l.ext.drained
+	}
+	s.Close()
+	l.remove(c)
+	return time.Since(c.since), err
+}
+
+func (c *conn) alive() { c.seen.Store(time.Now().UnixNano()) }
+
+func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.seen.Load())) }
+
+// read takes stanzas until the stream ends. Only requests are answered:
+// presence, messages, answers and errors never are.
+func (l *link) read(work context.Context, c *conn) error {
+	busy := false
+	for {
+		el, err := c.stream.Read()
+		if err != nil {
+			return err
+		}
+		c.alive()
+		q := el.IQ()
+		if q == nil || l.ext.probes.back(q.ID) || !q.Request() || q.From == "" {
+			// Without from: Tigase's bind requests before the handshake's end.
+			continue
+		}
+		if busy = !l.ext.takeSlot(busy); busy {
+			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
+			continue
+		}
+		l.ext.inWork.Go(func() { l.handle(work, c, q) })
+	}
+}
+
+// takeSlot waits for a slot, unless none came the last time.
+func (e *Ext) takeSlot(busy bool) bool {
+	select {
+	case e.slots <- struct{}{}:
+		return true
+	default:
+	}
+	if busy {
+		return false
+	}
+	t := time.NewTimer(slotWait)
+	defer t.Stop()
+	select {
+	case e.slots <- struct{}{}:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+func (l *link) handle(work context.Context, c *conn, q *xmpp.IQ) {
+	ctx, cancel := context.WithTimeout(work, answerTime)
+	defer cancel()
+	answer := l.answer(ctx, q)
+	<-l.ext.slots
+	l.reply(ctx, answer, c)
+}
+
+// answer calls the handler; a panic there costs one request only.
+func (l *link) answer(ctx context.Context, q *xmpp.IQ) (answer *xmpp.IQ) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error("a request made the component fail: please report this", "stanza", q.Name.Local, "panic", p, "stack", string(debug.Stack()))
+			answer = q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, ""))
+		}
+	}()
+	h := l.ext.handlers[l.item.Domain]
+	if h == nil {
+		return q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "nothing answers for this domain"))
+	}
+	return h.HandleIQ(ctx, q)
+}
+
+// domainOf returns the domain part of an address, in lower case.
+func domainOf(address string) string {
+	address, _, _ = strings.Cut(address, "/")
+	if _, domain, ok := strings.Cut(address, "@"); ok {
+		address = domain
+	}
+	return strings.ToLower(address)
+}

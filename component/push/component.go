@@ -1,0 +1,98 @@
+// Package push is the push component: it answers what XMPP servers and clients
+// ask of an XEP-0357 push service (discovery, ad-hoc commands, publishes) by
+// calling the use cases of [Service].
+//
+// It does not know APNs, FCM, SQL or TDSL.
+package push
+
+import (
+	"context"
+	"encoding/xml"
+	"log/slog"
+
+	"github.com/tpush/tpush/component/xmpp"
+	"mellium.im/xmpp/stanza"
+)
+
+// Name is what the component is called in service discovery. Clients of Tigase's
+// component may show it.
+const Name = "Push Notifications component"
+
+const (
+	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
+	nsDiscoItems = "http://jabber.org/protocol/disco#items"
+	nsCommands   = "http://jabber.org/protocol/commands"
+	nsPubSub     = "http://jabber.org/protocol/pubsub"
+	nsPush       = "urn:xmpp:push:0"
+	nsPing       = "urn:xmpp:ping"
+	nsVersion    = "jabber:iq:version"
+	nsData       = "jabber:x:data"
+)
+
+// Component answers requests by their payload's name.
+type Component struct {
+	service  *Service
+	cfg      Config
+	version  string
+	log      *slog.Logger
+	handlers map[request]handler
+	commands []command
+}
+
+// request is what a handler is found by.
+type request struct {
+	kind stanza.IQType
+	name xml.Name
+}
+
+// handler answers one kind of request: a payload for the result, or an error.
+type handler func(ctx context.Context, q *xmpp.IQ) (payload any, err error)
+
+// NewComponent returns a component over the use cases; version is what it tells
+// in answers to jabber:iq:version.
+func NewComponent(s *Service, cfg Config, version string, l *slog.Logger) *Component {
+	c := &Component{service: s, cfg: cfg, version: version, log: l}
+	c.commands = []command{c.registerCommand(), c.unregisterCommand()}
+	c.handlers = map[request]handler{
+		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  c.discoInfo,
+		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: c.discoItems,
+		{stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:        c.ping,
+		{stanza.GetIQ, xml.Name{Space: nsVersion, Local: "query"}}:    c.softwareVersion,
+		{stanza.SetIQ, xml.Name{Space: nsCommands, Local: "command"}}: c.adHoc,
+		{stanza.SetIQ, xml.Name{Space: nsPubSub, Local: "pubsub"}}:    c.publish,
+	}
+	return c
+}
+
+// HandleIQ answers one request.
+func (c *Component) HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
+	if q.Children != 1 {
+		return q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "a request has exactly one child element"))
+	}
+	if _, err := q.FromJID(); err != nil {
+		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
+	}
+	if _, err := q.ToJID(); err != nil {
+		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
+	}
+	h, ok := c.handlers[request{q.Type, q.Name}]
+	if !ok {
+		return q.Fail(xmpp.NewError(stanza.Cancel, stanza.FeatureNotImplemented, ""))
+	}
+	payload, err := h(ctx, q)
+	if err != nil {
+		return q.Fail(stanzaError(err))
+	}
+	return q.Result(payload)
+}
+
+func (c *Component) ping(context.Context, *xmpp.IQ) (any, error) { return nil, nil }
+
+// softwareVersion follows XEP-0092, with Tigase's rule for the name.
+func (c *Component) softwareVersion(context.Context, *xmpp.IQ) (any, error) {
+	return struct {
+		XMLName xml.Name `xml:"jabber:iq:version query"`
+		Name    string   `xml:"name"`
+		Version string   `xml:"version"`
+	}{Name: Name, Version: c.version}, nil
+}

@@ -1,0 +1,40 @@
+package push
+
+import "fmt"
+
+// Config is what a push bean reads for itself.
+type Config struct {
+	// Domain lists the service JIDs that this bean answers for; empty: by its
+	// name and the virtual hosts (design: which domains, which connections).
+	Domain []string `tdsl:"domain"`
+	// Publishers limits who may publish to these server domains; empty: all.
+	Publishers []string `tdsl:"publishers"`
+	// RemoveDevices is false in the first days after a swap: no device is
+	// removed, whatever a push service says of it.
+	RemoveDevices bool `tdsl:"remove-devices"`
+	// Contentless says what becomes of notifications that hold nothing to
+	// show: alert (a general text), silent (wakes the app), drop.
+	Contentless string `tdsl:"contentless"`
+	// VirtualHosts are Tigase's: LOCAL senders, and the rule of Domain.
+	VirtualHosts []string `tdsl:",alias=default-virtual-host"`
+}
+
+// Defaults are the values of properties that a configuration leaves out.
+func Defaults() Config {
+	return Config{RemoveDevices: true, Contentless: contentlessAlert}
+}
+
+const (
+	contentlessAlert  = "alert"
+	contentlessSilent = "silent"
+	contentlessDrop   = "drop"
+)
+
+// Check says in a sentence what is wrong with the values.
+func (c *Config) Check() error {
+	switch c.Contentless {
+	case contentlessAlert, contentlessSilent, contentlessDrop:
+		return nil
+	}
+	return fmt.Errorf("contentless: %q: it is alert, silent or drop", c.Contentless)
+}

@@ -1,0 +1,48 @@
+package push
+
+import (
+	"errors"
+
+	"github.com/tpush/tpush/component/xmpp"
+	"github.com/tpush/tpush/repository"
+	"mellium.im/xmpp/stanza"
+)
+
+// InputError says in a sentence for people what is wrong with a request.
+type InputError struct{ Text string }
+
+// Error returns the sentence.
+func (e *InputError) Error() string { return e.Text }
+
+// ErrForbidden means that the sender may not do this.
+var ErrForbidden = errors.New("forbidden")
+
+// publishError marks an error as the outcome of a publish.
+type publishError struct{ err error }
+
+// Error returns the cause's text.
+func (e *publishError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e *publishError) Unwrap() error { return e.err }
+
+// stanzaError is the translation desk: it makes the answer to a failed request.
+// Servers drop a registration for most conditions, each by its own rule: to a
+// publish only proof that the node is gone may be answered with anything but
+// type wait (reference: servers section 6, tigase-live section 4).
+func stanzaError(err error) stanza.Error {
+	var input *InputError
+	var publish *publishError
+	published := errors.As(err, &publish)
+	switch {
+	case errors.Is(err, ErrForbidden):
+		return xmpp.NewError(stanza.Auth, stanza.Forbidden, "")
+	case errors.Is(err, repository.ErrNotFound):
+		return xmpp.NewError(stanza.Cancel, stanza.ItemNotFound, "")
+	case errors.As(err, &input) && published:
+		return xmpp.NewError(stanza.Wait, stanza.BadRequest, input.Text)
+	case errors.As(err, &input):
+		return xmpp.NewError(stanza.Modify, stanza.BadRequest, input.Text)
+	}
+	return xmpp.NewError(stanza.Wait, stanza.InternalServerError, "")
+}

@@ -1,0 +1,145 @@
+package push
+
+import (
+	"context"
+	"encoding/xml"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tpush/tpush/component/xmpp"
+	"github.com/tpush/tpush/providers"
+	"github.com/tpush/tpush/repository"
+)
+
+// pubsubXML is a publish as XEP-0357 section 6 has it. Unknown children are
+// passed over, the form's FORM_TYPE is not looked at (Tigase's differs by
+// version), and the publish-options belong to the client's own server.
+type pubsubXML struct {
+	XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
+	Publish *struct {
+		Node  string `xml:"node,attr"`
+		Items []struct {
+			Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
+		} `xml:"http://jabber.org/protocol/pubsub item"`
+	} `xml:"http://jabber.org/protocol/pubsub publish"`
+}
+
+type notificationXML struct {
+	Form      *xmpp.Form `xml:"jabber:x:data x"`
+	Priority  string     `xml:"tigase:push:priority:0 priority"`
+	Groupchat *struct {
+		Nickname string `xml:"nickname"`
+	} `xml:"http://tigase.org/protocol/muc#offline groupchat"`
+	Encrypted *struct {
+		IV   string `xml:"iv,attr"`
+		Type string `xml:"type,attr"`
+		Data string `xml:",chardata"`
+	} `xml:"tigase:push:encrypt:0 encrypted"`
+	Jingle *struct {
+		Action string   `xml:"action,attr"`
+		SID    string   `xml:"sid,attr"`
+		Media  []string `xml:"media"`
+	} `xml:"tigase:push:jingle:0 jingle"`
+	Meet *struct {
+		ID    string   `xml:"id,attr"`
+		Media []string `xml:"media"`
+	} `xml:"tigase:push:meet:0 meet"`
+	Event *struct {
+		Name string `xml:"name,attr"`
+	} `xml:"http://tigase.org/protocol/account#event event"`
+}
+
+// publish takes one publish of a server and answers when the push service has.
+func (c *Component) publish(ctx context.Context, q *xmpp.IQ) (any, error) {
+	if err := c.mayPublish(q); err != nil {
+		return nil, err
+	}
+	node, n, err := parsePublish(q)
+	if err != nil {
+		return nil, &publishError{err}
+	}
+	if err := c.service.Publish(ctx, serviceOf(q.To), node, n); err != nil {
+		return nil, &publishError{err}
+	}
+	return nil, nil
+}
+
+// mayPublish lets servers publish, not users: clients can send publishes
+// through Prosody and ejabberd.
+func (c *Component) mayPublish(q *xmpp.IQ) error {
+	from, err := q.FromJID()
+	if err != nil {
+		return err
+	}
+	if from.Localpart() != "" {
+		return ErrForbidden
+	}
+	if len(c.cfg.Publishers) > 0 && !slices.Contains(c.cfg.Publishers, from.Domainpart()) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+// parsePublish reads the node and the notification out of a request.
+func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
+	var in pubsubXML
+	if err := q.Decode(&in); err != nil {
+		return "", n, &InputError{Text: err.Error()}
+	}
+	if in.Publish == nil {
+		return "", n, &InputError{Text: "there is no publish"}
+	}
+	if in.Publish.Node == "" {
+		return "", n, repository.ErrNotFound
+	}
+	for _, item := range in.Publish.Items {
+		if item.Notification != nil {
+			return in.Publish.Node, item.Notification.notification(fromTigase(q.From)), nil
+		}
+	}
+	return "", n, &InputError{Text: "there is no item with a push notification"}
+}
+
+// notification reads what was published, with the habits of each server made
+// even (reference: tigase-live section 8, servers section 8).
+func (x *notificationXML) notification(tigase bool) providers.Notification {
+	n := providers.Notification{Priority: priority(x.Priority)}
+	if x.Form != nil {
+		n.Sender = x.Form.Value("last-message-sender")
+		n.Body = x.Form.Value("last-message-body")
+		if count, err := strconv.Atoi(x.Form.Value("message-count")); err == nil && count >= 0 {
+			n.Count = &count
+		}
+	}
+	if x.Groupchat != nil {
+		n.Groupchat, n.Nickname = true, x.Groupchat.Nickname
+	}
+	if e := x.Encrypted; e != nil && strings.TrimSpace(e.Data) != "" && e.IV != "" {
+		n.Encrypted = &providers.Encrypted{Data: strings.TrimSpace(e.Data), IV: e.IV, VoIP: e.Type == "voip"}
+	}
+	if x.Jingle != nil {
+		n.Call = &providers.Call{Action: x.Jingle.Action, SID: x.Jingle.SID, Media: x.Jingle.Media}
+	} else if x.Meet != nil {
+		n.Call = &providers.Call{SID: x.Meet.ID, Media: x.Meet.Media, Meet: true}
+	}
+	if x.Event != nil {
+		n.Event = x.Event.Name
+	}
+	if tigase {
+		fromTigaseServer(&n)
+	} else {
+		fromOtherServer(&n)
+	}
+	return n
+}
+
+func priority(text string) providers.Priority {
+	switch strings.TrimSpace(text) {
+	case "high":
+		return providers.High
+	case "low":
+		return providers.Low
+	}
+	return providers.Unset
+}

@@ -1,0 +1,64 @@
+package push
+
+import (
+	"html"
+	"regexp"
+	"strings"
+
+	"github.com/tpush/tpush/providers"
+)
+
+// tigaseResource is the resource that a Tigase server publishes from: the
+// SHA-256 of its cluster node's host name. Other servers use the bare domain.
+var tigaseResource = regexp.MustCompile(`^[^@/]+/[0-9a-f]{64}$`)
+
+func fromTigase(from string) bool { return tigaseResource.MatchString(from) }
+
+// fromTigaseServer evens out Tigase's habits.
+//
+// Sender and body are escaped twice on the wire. And priority low is also what
+// an OMEMO message without a body has: with a text to show, or with a cipher
+// text that is not about a call, it is a message like any other.
+func fromTigaseServer(n *providers.Notification) {
+	n.Sender = unescape(n.Sender)
+	n.Body = unescape(n.Body)
+	message := n.Body != "" || n.Encrypted != nil && !n.Encrypted.VoIP && n.Call == nil
+	if n.Priority == providers.Low && n.Event == "" && message {
+		n.Priority = providers.High
+	}
+}
+
+// fromOtherServer evens out the habits of Prosody and ejabberd.
+//
+// Both send texts of their own instead of the message's, which are no content.
+// And Prosody's extensions never say low: there, a cipher text without a
+// priority is a receipt, a marker or the like.
+func fromOtherServer(n *providers.Notification) {
+	if n.Sender == "" {
+		switch n.Body {
+		case "New message", "New Message!", "(encrypted)":
+			n.Body = ""
+		}
+	}
+	if n.Encrypted != nil && n.Priority == providers.Unset {
+		n.Priority = providers.Low
+	}
+}
+
+// unescape undoes one level of XML escaping: the five predefined entities and
+// numeric references, and nothing else that HTML would know.
+func unescape(s string) string {
+	if !strings.Contains(s, "&") {
+		return s
+	}
+	return entity.ReplaceAllStringFunc(s, html.UnescapeString)
+}
+
+var entity = regexp.MustCompile(`&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});`)
+
+// contentless reports whether a notification holds nothing to show: no form,
+// empty fields, or a server's own text.
+func contentless(n *providers.Notification) bool {
+	return n.Body == "" && n.Sender == "" && n.Encrypted == nil && n.Call == nil && n.Event == "" &&
+		!n.Groupchat && !n.Fetched() && n.Priority != providers.High
+}

@@ -1,0 +1,115 @@
+package xmpp
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+const (
+	// maxPending is how many bytes wait for a slow peer before writers block.
+	maxPending   = 1 << 20
+	writeTimeout = 30 * time.Second
+	closeTimeout = 2 * time.Second
+)
+
+// errClosed is returned for a stanza that was not written because its stream
+// is closed or broken.
+var errClosed = errors.New("stream is closed")
+
+// writer appends stanzas to a buffer. Who finds no flush running becomes the
+// flusher and writes until the buffer is empty: many answers, one system call,
+// no timer and no goroutine of its own.
+type writer struct {
+	conn    net.Conn
+	timeout time.Duration // of one write
+
+	mu       sync.Mutex
+	room     sync.Cond // waits on mu for a flush to end
+	pending  []byte
+	spare    []byte
+	flushing bool
+	err      error
+}
+
+func newWriter(conn net.Conn) *writer {
+	w := &writer{conn: conn, timeout: writeTimeout}
+	w.room.L = &w.mu
+	return w
+}
+
+// write appends what add appends and sees that it is flushed. While more than
+// maxPending bytes wait, it blocks. An error means that the stream is broken;
+// what others appended may be lost with it.
+func (w *writer) write(add func([]byte) []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.err == nil && len(w.pending) > maxPending {
+		w.room.Wait()
+	}
+	if w.err != nil {
+		return w.err
+	}
+	w.pending = add(w.pending)
+	if w.flushing {
+		return nil
+	}
+	return w.flush()
+}
+
+// flush is called with mu held.
+func (w *writer) flush() error {
+	w.flushing = true
+	for len(w.pending) > 0 && w.err == nil {
+		batch := w.pending
+		w.pending = w.spare[:0]
+		w.mu.Unlock()
+		err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+		if err == nil {
+			_, err = w.conn.Write(batch)
+		}
+		w.mu.Lock()
+		if err != nil {
+			w.pending = append(batch, w.pending...)
+			w.err = err
+		} else if cap(batch) <= maxPending {
+			w.spare = batch
+		}
+		w.room.Broadcast()
+	}
+	w.flushing = false
+	w.room.Broadcast()
+	return w.err
+}
+
+// close writes a last text, if the stream still works, and refuses all that
+// comes later. It waits for a flush under way, but not long.
+func (w *writer) close(last string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timeout = closeTimeout
+	// A connection that takes no deadline fails at the write.
+	_ = w.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
+	for w.flushing {
+		w.room.Wait()
+	}
+	if w.err != nil {
+		return
+	}
+	w.pending = append(w.pending, last...)
+	// What cannot be written now will not be written later either.
+	_ = w.flush()
+	w.err = errClosed
+}
+
+// unsent returns what was appended and not written in full: whole stanzas, of
+// which the peer may have read the first. Nil while the stream works.
+func (w *writer) unsent() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		return nil
+	}
+	return w.pending
+}
