@@ -45,6 +45,7 @@ type Error struct {
 	Status     int           // HTTP status; 0: no answer
 	Reason     string        // the push service's word for it, e.g. "BadDeviceToken"
 	Sandbox    bool          // the answer came from the test environment
+	Trusted    bool          // Doubtful: the provider is trusted, so that the token is wrong; set by [Set]
 	Err        error         // the cause, if it is one of ours
 }
 

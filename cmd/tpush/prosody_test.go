@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mellium.im/sasl"
+	"mellium.im/xmpp"
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+)
+
+// prosodyConfig is a Prosody as its documentation sets one up for push: a host,
+// mod_cloud_notify, and an external component.
+const prosodyConfig = `
+run_as_root = true
+pidfile = "%[1]s/prosody.pid"
+data_path = "%[1]s/data"
+certificates = "%[1]s"
+log = { debug = "%[1]s/prosody.log" }
+interfaces = { "127.0.0.1" }
+c2s_ports = { %[2]d }
+component_ports = { %[3]d }
+component_interfaces = { "127.0.0.1" }
+authentication = "internal_hashed"
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+modules_enabled = { "roster", "saslauth", "disco", "smacks", "mam", "offline", "carbons", "cloud_notify", "ping", "posix" }
+modules_disabled = { "s2s" }
+VirtualHost "a.test"
+  push_notification_with_body = true
+  push_notification_with_sender = true
+Component "push.a.test"
+  component_secret = "s3cret"
+`
+
+// prosody is a running Prosody with the accounts alice and bob at a.test.
+type prosody struct {
+	clients, components int // ports
+	folder              string
+}
+
+// needProgram ends the test when a program of the integration tests is not
+// there: as a failure where they are asked for, as a skip elsewhere.
+func needProgram(t *testing.T, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err == nil {
+		return
+	}
+	if os.Getenv("TPUSH_INTEGRATION") != "" {
+		t.Fatalf("%s is not installed (scripts/test installs it)", name)
+	}
+	t.Skipf("%s is not installed: run scripts/test for the integration tests", name)
+}
+
+func startProsody(t *testing.T) *prosody {
+	t.Helper()
+	needProgram(t, "prosody")
+	p := &prosody{clients: freePort(t), components: freePort(t), folder: t.TempDir()}
+	config := filepath.Join(p.folder, "prosody.cfg.lua")
+	text := fmt.Sprintf(prosodyConfig, p.folder, p.clients, p.components)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(p.folder, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []string{"alice", "bob"} {
+		out, err := exec.Command("prosodyctl", "--config", config, "register", user, "a.test", user+"-secret").CombinedOutput()
+		if err != nil {
+			t.Fatalf("register %s: %v\n%s", user, err, out)
+		}
+	}
+	cmd := exec.Command("prosody", "-F", "--config", config)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Prosody may have ended by itself, which other checks report.
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(p.folder, "prosody.log"))
+			t.Logf("end of Prosody's log:\n%s", tail(string(log), 4000))
+		}
+	})
+	for _, port := range []int{p.clients, p.components} {
+		eventually(t, "Prosody listens", func() bool { return listens(port) })
+	}
+	return p
+}
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }
+
+func listens(port int) bool {
+	c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// eventually waits until ok, and fails the test when that takes too long.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+		if ok() {
+			return
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	t.Fatalf("it never came true that %s", what)
+}
+
+// client is a logged-in XMPP client.
+type client struct {
+	t       *testing.T
+	session *xmpp.Session
+	served  chan error
+}
+
+func logIn(t *testing.T, p *prosody, user string) *client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tcp, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.clients))
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := jid.MustParse(user + "@a.test/phone")
+	// The loopback counts as secure: Prosody here has no certificate.
+	s, err := xmpp.NewSession(ctx, me.Domain(), me, tcp, xmpp.Secure, xmpp.NewNegotiator(func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
+		return xmpp.StreamConfig{Features: []xmpp.StreamFeature{
+			xmpp.SASL("", user+"-secret", sasl.ScramSha1, sasl.Plain), xmpp.BindResource()}}
+	}))
+	if err != nil {
+		t.Fatalf("log in as %s: %v", user, err)
+	}
+	c := &client{t: t, session: s, served: make(chan error, 1)}
+	go func() { c.served <- s.Serve(nil) }()
+	return c
+}
+
+// logOut ends the session and waits for its end.
+func (c *client) logOut() {
+	c.t.Helper()
+	if err := c.session.Close(); err != nil {
+		c.t.Errorf("log out: %v", err)
+	}
+	c.session.Conn().Close()
+	<-c.served
+}
+
+// request sends a request and decodes the answer's payload into v.
+func (c *client) request(typ stanza.IQType, to, payload string, v any) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
+	defer cancel()
+	iq := stanza.IQ{Type: typ, ID: "c1-" + fmt.Sprint(time.Now().UnixNano())}
+	if to != "" {
+		iq.To = jid.MustParse(to)
+	}
+	if err := c.session.UnmarshalIQElement(ctx, xml.NewDecoder(strings.NewReader(payload)), iq, v); err != nil {
+		c.t.Fatalf("request %s to %s: %v", payload, to, err)
+	}
+}
+
+// say sends a chat message.
+func (c *client) say(to, body string) {
+	c.t.Helper()
+	err := c.session.Encode(c.t.Context(), struct {
+		stanza.Message
+		Body string `xml:"body"`
+	}{stanza.Message{To: jid.MustParse(to), Type: stanza.ChatMessage}, body})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}

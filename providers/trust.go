@@ -1,0 +1,89 @@
+package providers
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// electorate is how many devices have a vote at a time.
+const electorate = 50
+
+// trust judges one credential of a provider by the answers to its devices. The
+// same answer, "bad device token", comes for a token that is wrong and for a
+// configuration that is: with a wrong topic or environment, all tokens look
+// wrong, and removing devices then would cost every user the push.
+type trust struct {
+	mu       sync.Mutex
+	loaded   time.Time // when the credential was loaded
+	accepted bool      // a push was accepted since
+	votes    []vote    // the devices' latest answers, oldest first
+	alarmed  bool
+}
+
+type vote struct {
+	device   voter
+	doubtful bool
+}
+
+// voter is a device that votes.
+type voter struct{ account, token string }
+
+// accept notes an accepted push.
+func (t *trust) accept(to Target) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.accepted = true
+	t.cast(to, false)
+	t.alarmed = t.alarmed && !t.trusted()
+}
+
+// vote notes a definite answer. A device votes only if it was registered before
+// the credential was loaded or was accepted once: junk that a stranger registers
+// has no vote.
+func (t *trust) vote(to Target, doubtful bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.mayVote(to) {
+		t.cast(to, doubtful)
+	}
+}
+
+// doubt notes a doubtful answer. The provider is judged before it is added.
+func (t *trust) doubt(to Target) (trusted, alarm bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	trusted = t.trusted()
+	if t.mayVote(to) {
+		t.cast(to, true)
+	}
+	if alarm = !trusted && !t.alarmed; alarm {
+		t.alarmed = true
+	}
+	return trusted, alarm
+}
+
+func (t *trust) mayVote(to Target) bool {
+	return to.Registered.Before(t.loaded) || !to.Accepted.IsZero()
+}
+
+func (t *trust) cast(to Target, doubtful bool) {
+	v := voter{to.Account, to.Token}
+	t.votes = slices.DeleteFunc(t.votes, func(x vote) bool { return x.device == v })
+	if len(t.votes) == electorate {
+		t.votes = slices.Delete(t.votes, 0, 1)
+	}
+	t.votes = append(t.votes, vote{v, doubtful})
+}
+
+// trusted reports whether a push was accepted and fewer than half of the votes
+// are doubtful.
+func (t *trust) trusted() bool {
+	doubtful := 0
+	for _, v := range t.votes {
+		if v.doubtful {
+			doubtful++
+		}
+	}
+	return t.accepted && 2*doubtful < max(1, len(t.votes))
+}
