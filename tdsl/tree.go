@@ -33,7 +33,7 @@ type Block struct {
 	Exportable bool
 	Declared   bool // had a (…) part: a bean definition, not a plain map
 	Entries    []Entry
-	Pos        Pos
+	At         Pos // of the name
 }
 
 // Entry is one key of a block. Keys are unique in a block: a later one has
@@ -76,7 +76,27 @@ type Error struct {
 	Msg  string // what is wrong
 	Hint string // what to do; may be empty
 	Line string // the source line, without its line end
+
+	failure failure
 }
+
+// failure is how Tigase's reader fails at the same place; the zero value for a
+// warning.
+type failure struct {
+	kind      string // one of the kinds below
+	state     string // invalid-format: what is open at the end
+	exception string // crash: Java's exception
+	message   string // Tigase's message
+	eof       bool   // crash: at the end of the file
+}
+
+// Kinds of failure. Only an unsupported operation has a place in Tigase.
+const (
+	kindUnsupported = "unsupported-operation"
+	kindFormat      = "invalid-format"
+	kindCrash       = "crash"
+	kindLimit       = "limit" // ours
+)
 
 // Error returns file:line:col and the message.
 func (e *Error) Error() string {

@@ -1,0 +1,272 @@
+package tdsl
+
+import (
+	"strings"
+
+	"github.com/alecthomas/participle/v2/lexer"
+)
+
+// Load reads a file; it evaluates nothing. The error is [Errors] when the text
+// is at fault. Warnings of the file say where Tigase's reader, and so this one,
+// loses what is written.
+func Load(name string, src interface{ Read([]byte) (int, error) }) (*File, error) {
+	text, err := readSource(name, src)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := grammar.ParseString(name, text)
+	if err != nil {
+		return nil, err
+	}
+	if doc.failed != nil {
+		doc.failed.Line = lineOf(text, doc.offset)
+		return nil, append(doc.warnings, doc.failed)
+	}
+	lines := strings.Split(text, "\n")
+	for _, w := range doc.warnings {
+		w.Line = lines[w.Pos.Line-1]
+	}
+	return &File{Root: *doc.root, Warnings: doc.warnings}, nil
+}
+
+// kind is what a frame of the reader is in.
+type kind string
+
+const (
+	inMap  kind = "MAP"
+	inList kind = "LIST"
+	inBean kind = "BEAN" // the parentheses of a bean
+	inEnv  kind = "ENVIRONMENT"
+	inProp kind = "PROPERTY"
+)
+
+// reader steps through the tokens.
+type reader struct {
+	lex       *lexer.PeekingLexer
+	line, col int // of the next token
+	offset    int // of the token last read, in bytes
+	depth     int
+	warnings  Errors
+}
+
+// frame is what Tigase's reader keeps for each open bracket.
+type frame struct {
+	kind   kind
+	buf    string // bare text since the last separator
+	bufPos Pos
+	key    string
+	hasKey bool // a key that is empty is not the same as none
+	keyPos Pos
+	val    Value // a finished value that is not bare; nil: use buf
+	expr   *Expr // started
+	pos    Pos   // of the token in hand
+
+	block *Block    // inMap: what is filled; inBean: the definition
+	list  *List     // inList
+	vari  *Variable // inEnv, inProp
+	named bool      // inEnv, inProp: the variable has its name
+}
+
+// file reads the global scope.
+func (r *reader) file() (*Block, *Error) {
+	root := &Block{Active: true, At: r.pos()}
+	f := &frame{kind: inMap, block: root}
+	_, err := r.run(f, true)
+	return root, err
+}
+
+// pos is the place of the next token.
+func (r *reader) pos() Pos {
+	return Pos{File: r.lex.Peek().Pos.Filename, Line: r.line, Col: r.col}
+}
+
+// next takes a token and moves the place behind it.
+func (r *reader) next() *lexer.Token {
+	tok := r.lex.Next()
+	r.offset = tok.Pos.Offset
+	for _, c := range tok.Value {
+		switch {
+		case c == '\n':
+			r.line++
+			r.col = 1
+		case c > 0xFFFF:
+			r.col += 2
+		default:
+			r.col++
+		}
+	}
+	return tok
+}
+
+// run reads until the frame is closed and returns the value that the frame
+// around it gets: nil for none.
+func (r *reader) run(f *frame, root bool) (Value, *Error) {
+	if r.depth++; r.depth > MaxDepth {
+		return nil, &Error{Pos: r.pos(), Msg: "brackets are nested deeper than 256", failure: failure{kind: kindLimit}}
+	}
+	defer func() { r.depth-- }()
+	for {
+		f.pos = r.pos()
+		tok := r.next()
+		var err *Error
+		switch {
+		case tok.EOF():
+			return nil, r.end(f, root)
+		case tok.Type == tokComment:
+			if r.lex.Peek().EOF() {
+				err = unfinished(r.pos(), "COMMENT", "the comment on the last line has no line end", "end the file with a line end")
+			}
+		case tok.Type == tokQuote:
+			err = r.quote(f, tok.Value)
+		case tok.Type == tokText:
+			f.text(tok.Value)
+		default:
+			var out Value
+			var closed bool
+			out, closed, err = r.punct(f, tok.Value[0], root)
+			if closed {
+				return out, err
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// text collects bare text.
+func (f *frame) text(s string) {
+	if trim(f.buf) == "" {
+		lead := len(s) - len(strings.TrimLeftFunc(s, func(r rune) bool { return r <= ' ' }))
+		f.bufPos = f.pos
+		f.bufPos.Col += lead // white space in front is one UTF-16 unit each
+	}
+	f.buf += s
+}
+
+// quote takes a string in quotes as the value.
+func (r *reader) quote(f *frame, s string) *Error {
+	if len(s) < 2 || s[len(s)-1] != s[0] {
+		return unfinished(f.pos, "QUOTE", "the quote that begins here has no end", "a string cannot hold its own quote character, and there are no escapes: join 'it' + \"'\" + 's'")
+	}
+	if f.val != nil && f.kind != inEnv && f.kind != inProp {
+		r.warn(f.val.Pos(), "this value is lost: another follows it", "put a comma or a line end between them")
+	}
+	f.val = &Scalar{V: s[1 : len(s)-1], Quoted: true, pos: f.pos}
+	return nil
+}
+
+// punct does what one of the characters with a meaning asks for.
+func (r *reader) punct(f *frame, c byte, root bool) (out Value, closed bool, err *Error) {
+	switch c {
+	case ':', '=':
+		f.separate(c)
+	case '\n', ',':
+		err = r.separator(f)
+	case '+', '-', '*', '/':
+		err = r.operator(f, c)
+	case '[':
+		f.val, err = r.run(&frame{kind: inList, list: &List{pos: f.pos}}, false)
+	case '{':
+		err = r.open(f)
+	case '(':
+		err = r.parenthesis(f)
+	case ']':
+		out, err = r.closeList(f, root)
+		closed = true
+	case '}':
+		if root {
+			return nil, true, unsupported(f.pos, "Unexpected char: '}'", "nothing is open that this brace could close")
+		}
+		r.pending(f, "}")
+		return f.closedMap(), true, nil
+	case ')':
+		out, err = r.closeParenthesis(f, root)
+		closed = true
+	}
+	return out, closed, err
+}
+
+// closedMap is the value of a frame that a brace has closed.
+func (f *frame) closedMap() Value {
+	if f.kind != inMap {
+		return nil
+	}
+	return f.block
+}
+
+// separate ends a key. With a key already there, the character is text.
+func (f *frame) separate(c byte) {
+	if f.hasKey {
+		f.text(string(c))
+		return
+	}
+	f.key, f.keyPos, f.hasKey = trim(f.buf), f.bufPos, true
+	if f.val != nil {
+		f.key, f.keyPos = javaText(f.val), f.val.Pos()
+	}
+	f.val, f.buf = nil, ""
+}
+
+// open begins a map, or the body of a bean.
+func (r *reader) open(f *frame) *Error {
+	if !f.hasKey {
+		f.key, f.keyPos = f.name()
+		f.hasKey = true
+	}
+	f.buf = ""
+	b, isBlock := f.val.(*Block)
+	if !isBlock || !b.Declared {
+		if isBlock {
+			r.warn(b.At, "this block is lost: another follows it on the same line", "put a line end between them")
+		}
+		b = &Block{Name: f.key, Active: true, At: f.keyPos}
+		if f.keyPos.Line == 0 {
+			b.At = f.pos
+		}
+	}
+	if f.kind == inMap && f.key == "" {
+		r.warn(f.pos, "this block is lost: it has no name", "put the name on the line of the brace")
+	}
+	var err *Error
+	f.val, err = r.run(&frame{kind: inMap, block: b}, false)
+	return err
+}
+
+// name is the text in front of a bracket, as the name of a block.
+func (f *frame) name() (string, Pos) {
+	if s, ok := f.val.(*Scalar); ok {
+		if text, ok := s.V.(string); ok {
+			return trim(text), s.pos
+		}
+	}
+	return trim(f.buf), f.bufPos
+}
+
+// parenthesis begins a variable or a bean definition.
+func (r *reader) parenthesis(f *frame) *Error {
+	name, pos := f.name()
+	var err *Error
+	if name == "env" || name == "prop" {
+		inner := &frame{kind: inEnv, vari: &Variable{pos: pos}}
+		if name == "prop" {
+			inner.kind, inner.vari.Prop = inProp, true
+		}
+		f.val, err = r.run(inner, false)
+		return err
+	}
+	if f.hasKey && f.kind != inList {
+		if name == "" {
+			r.warn(f.keyPos, "'"+f.key+"' is lost: parentheses in a value begin a bean", "there are no parentheses in calculations")
+		} else if name != f.key {
+			r.warn(f.keyPos, "'"+f.key+"' is lost: parentheses make a bean named '"+name+"'", "put the name in quotes")
+		}
+	}
+	if pos.Line == 0 {
+		pos = f.pos
+	}
+	f.key, f.keyPos, f.hasKey = name, pos, true
+	def := &Block{Name: name, Active: true, Declared: true, At: pos}
+	f.val, err = r.run(&frame{kind: inBean, block: def}, false)
+	return err
+}
