@@ -1,0 +1,234 @@
+package beans
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"reflect"
+	"strings"
+
+	"github.com/tpush/tpush/tdsl"
+)
+
+// Graph is what a configuration makes of the program.
+type Graph struct {
+	Root     *Bean
+	Findings Findings
+
+	order  []*Bean // as built
+	failed []*Bean // whose build function failed
+	ctx    context.Context
+	log    *slog.Logger
+}
+
+// Build makes the beans of a file. Activate names beans, by their paths, that
+// are served although the file says active: false. The error is an [*Error] of
+// a bean that the program cannot do without; then everything is closed again.
+// The graph is returned in any case: it shows what failed.
+func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *slog.Logger, activate ...string) (*Graph, error) {
+	p := &plan{classes: classes, env: env, activate: activate}
+	g := &Graph{ctx: ctx, log: l}
+	g.Root = p.root(f)
+	g.Findings = p.findings
+	err := g.all(g.Root)
+	for _, b := range g.failed {
+		if !b.class.critical && !errors.Is(err, b.Reason) {
+			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
+		}
+	}
+	if err != nil {
+		err = errors.Join(err, g.Close())
+	}
+	return g, err
+}
+
+// all builds what is below a bean, each before its children; parents have
+// asked for most of them by then.
+func (g *Graph) all(b *Bean) error {
+	for _, child := range b.Children {
+		if child.State != Active && child.State != Failed || child.class == nil {
+			continue
+		}
+		if _, err := g.get(child); err != nil && child.class.critical {
+			return err
+		}
+		if child.State != Active {
+			continue
+		}
+		if err := g.all(child); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// get returns a bean, built at its first use.
+func (g *Graph) get(b *Bean) (any, error) {
+	switch {
+	case b.State == Failed:
+		return nil, &Error{b.Path(), b.Pos, b.Reason}
+	case b.State != Active:
+		return nil, &Error{b.Path(), b.Pos, errors.New(string(b.State))}
+	case b.built != nil:
+		return b.built, nil
+	case b.building:
+		return nil, &Error{b.Path(), b.Pos, fmt.Errorf("it needs itself: %s", strings.Join(g.cycle(b, b, nil), " → "))}
+	}
+	b.building = true
+	c := &Context{graph: g, bean: b}
+	built, err := b.class.build(c, b.config)
+	b.building = false
+	if err != nil {
+		b.State, b.Reason = Failed, err
+		g.failed = append(g.failed, b)
+		return nil, &Error{b.Path(), b.Pos, err}
+	}
+	b.built = built
+	g.order = append(g.order, b)
+	return built, nil
+}
+
+// cycle names the beans from one to itself, along what each has asked for.
+func (g *Graph) cycle(from, to *Bean, seen []string) []string {
+	path := append(seen[:len(seen):len(seen)], from.Path())
+	for _, next := range from.Needs {
+		if next == to {
+			return append(path, to.Path())
+		}
+		if next.building {
+			return g.cycle(next, to, path)
+		}
+	}
+	return path
+}
+
+// Close closes the beans that have a Close method in reverse order of building.
+func (g *Graph) Close() error {
+	var errs []error
+	for i := len(g.order) - 1; i >= 0; i-- {
+		if c, ok := g.order[i].built.(io.Closer); ok {
+			if err := c.Close(); err != nil {
+				errs = append(errs, &Error{g.order[i].Path(), g.order[i].Pos, fmt.Errorf("close: %w", err)})
+			}
+		}
+	}
+	g.order = nil
+	return errors.Join(errs...)
+}
+
+// Context is what a class's build function sees of the graph.
+type Context struct {
+	graph *Graph
+	bean  *Bean
+}
+
+// Name is the bean's name.
+func (c *Context) Name() string { return c.bean.Name }
+
+// Context ends when the building is given up.
+func (c *Context) Context() context.Context { return c.graph.ctx }
+
+// Logger writes with the bean's path.
+func (c *Context) Logger() *slog.Logger { return c.graph.log.With("bean", c.bean.Path()) }
+
+func (c *Context) need(b *Bean) (any, error) {
+	c.bean.Needs = append(c.bean.Needs, b)
+	return c.graph.get(b)
+}
+
+// among returns the beans of a scope that are a T; also those that failed, as
+// asking for them tells why.
+func among[T any](beans []*Bean) (out []*Bean) {
+	t := reflect.TypeFor[T]()
+	for _, b := range beans {
+		if (b.State == Active || b.State == Failed) && b.class != nil && b.class.typ.AssignableTo(t) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// One returns the only T of the nearest scope that has any: the bean's own
+// children, its siblings, and so on outwards.
+func One[T any](c *Context) (T, error) {
+	var none T
+	for at := c.bean; at != nil; at = at.parent {
+		scope := at.Children
+		if at != c.bean {
+			scope = without(scope, c.bean)
+		}
+		switch found := among[T](scope); len(found) {
+		case 0:
+			continue
+		case 1:
+			v, err := c.need(found[0])
+			if err != nil {
+				return none, err
+			}
+			return v.(T), nil
+		default:
+			return none, fmt.Errorf("'%s' and '%s' are both possible here: name the one that is meant", found[0].Path(), found[1].Path())
+		}
+	}
+	return none, fmt.Errorf("there is no bean that is a %s", reflect.TypeFor[T]())
+}
+
+func without(beans []*Bean, b *Bean) (out []*Bean) {
+	for _, x := range beans {
+		if x != b {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// Named returns the bean of that path below the global scope.
+func Named[T any](c *Context, path string) (T, error) {
+	var none T
+	at := c.graph.Root
+	for name := range strings.SplitSeq(path, "/") {
+		var next *Bean
+		for _, child := range at.Children {
+			if child.Name == name {
+				next = child
+			}
+		}
+		if next == nil {
+			return none, fmt.Errorf("there is no bean '%s'", path)
+		}
+		at = next
+	}
+	v, err := c.need(at)
+	if err != nil {
+		return none, err
+	}
+	t, ok := v.(T)
+	if !ok {
+		return none, fmt.Errorf("bean '%s' is no %s", path, reflect.TypeFor[T]())
+	}
+	return t, nil
+}
+
+// All returns the bean's own children that are a T, in the file's order. One
+// that fails is left out, unless the program cannot do without it.
+func All[T any](c *Context) ([]T, error) { return each[T](c, c.bean.Children) }
+
+// Siblings is All for the beans beside the one that asks.
+func Siblings[T any](c *Context) ([]T, error) {
+	return each[T](c, without(c.bean.parent.Children, c.bean))
+}
+
+func each[T any](c *Context, beans []*Bean) (out []T, err error) {
+	for _, b := range among[T](beans) {
+		v, err := c.need(b)
+		switch {
+		case err == nil:
+			out = append(out, v.(T))
+		case b.class.critical:
+			return nil, err
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,182 @@
+package beans
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tpush/tpush/tdsl"
+)
+
+// State is what became of a bean.
+type State string
+
+// States.
+const (
+	Active   State = "active"
+	Inactive State = "inactive" // active: false
+	Failed   State = "failed"
+	Unknown  State = "unknown class"
+	Foreign  State = "left to the server" // a bean of Tigase's own
+)
+
+// Bean is a node of the graph.
+type Bean struct {
+	Name     string
+	State    State
+	Reason   error // why it failed
+	Pos      tdsl.Pos
+	Default  bool // not in the file
+	Children []*Bean
+	Needs    []*Bean // what it asked for when it was built
+
+	class    *Class
+	block    *tdsl.Block
+	parent   *Bean
+	config   any
+	built    any
+	building bool
+}
+
+// Class is the name of the bean's class, empty for the root.
+func (b *Bean) Class() string {
+	if b.class == nil {
+		return ""
+	}
+	return b.class.name
+}
+
+// Path is the bean's name behind those of the beans around it.
+func (b *Bean) Path() string {
+	if b.parent == nil || b.parent.parent == nil {
+		return b.Name
+	}
+	return b.parent.Path() + "/" + b.Name
+}
+
+// scope is the chain of blocks around the bean, the global one first.
+func (b *Bean) scope() []*tdsl.Block {
+	if b.parent == nil {
+		return nil
+	}
+	return append(b.parent.scope(), b.parent.block)
+}
+
+// plan is the graph before anything is built.
+type plan struct {
+	classes  table
+	env      tdsl.Env
+	activate []string
+	findings Findings
+}
+
+func (p *plan) find(s Severity, b *Bean, pos tdsl.Pos, hint, format string, args ...any) {
+	p.findings = append(p.findings, Finding{s, pos, b.Path(), fmt.Sprintf(format, args...), hint})
+}
+
+// Check decodes everything in a file and builds nothing.
+func Check(f *tdsl.File, env tdsl.Env, classes []Class) Findings {
+	p := &plan{classes: classes, env: env}
+	p.root(f)
+	return p.findings
+}
+
+func (p *plan) root(f *tdsl.File) *Bean {
+	for _, w := range f.Warnings {
+		p.findings = append(p.findings, Finding{Warning, w.Pos, "", w.Msg, w.Hint})
+	}
+	root := &Bean{State: Active, block: &f.Root}
+	p.children(root)
+	return root
+}
+
+// children plans the beans that a block defines, then those that are there
+// without being named.
+func (p *plan) children(parent *Bean) {
+	for _, e := range parent.block.Entries {
+		if block, ok := e.Value.(*tdsl.Block); ok {
+			p.child(parent, e, block)
+		}
+	}
+	for _, name := range p.classes.defaultsBelow(parent.class) {
+		if !slices.ContainsFunc(parent.Children, func(b *Bean) bool { return b.Name == name }) {
+			b := &Bean{Name: name, State: Active, Default: true, class: p.classes.forBean(parent.class, name), block: &tdsl.Block{Name: name, Active: true}, parent: parent}
+			p.add(parent, b)
+		}
+	}
+}
+
+func (p *plan) child(parent *Bean, e tdsl.Entry, block *tdsl.Block) {
+	b := &Bean{Name: e.Key, State: Active, Pos: e.Pos, block: block, parent: parent}
+	if block.HasClass {
+		b.class = p.classes.named(block.Class)
+	} else {
+		b.class = p.classes.forBean(parent.class, e.Key)
+	}
+	switch {
+	case !block.Declared && !p.countsWithoutParentheses(parent, e.Key):
+		if b.class != nil && parent.class == nil {
+			p.find(Warning, b, e.Pos, "write "+e.Key+" () {", "'%s' is configured but not switched on", e.Key)
+		}
+		return
+	case !block.Active && !slices.Contains(p.activate, b.Path()):
+		b.State = Inactive
+	case b.class == nil && parent.class == nil && foreign(e.Key, block):
+		b.State = Foreign
+		p.find(Note, b, e.Pos, "", "bean '%s' is left to the server", e.Key)
+	case b.class == nil && block.HasClass:
+		b.State = Unknown
+		p.find(Warning, b, e.Pos, suggest(block.Class, p.classes.classNames()), "unknown class %s: bean '%s' is absent", block.Class, b.Path())
+	case b.class == nil:
+		b.State = Unknown
+		p.find(Warning, b, e.Pos, suggest(e.Key, p.classes.beansBelow(parent.class)), "there is no class for a bean named '%s' here: it is absent", b.Path())
+	}
+	p.add(parent, b)
+}
+
+// countsWithoutParentheses reports whether a plain map is a bean's: below a
+// bean that says so, and for one that is there anyway.
+func (p *plan) countsWithoutParentheses(parent *Bean, name string) bool {
+	return parent.class != nil && parent.class.children != "" ||
+		slices.Contains(p.classes.defaultsBelow(parent.class), name)
+}
+
+// add decodes a bean's block and plans its children.
+func (p *plan) add(parent, b *Bean) {
+	parent.Children = append(parent.Children, b)
+	if b.State != Active {
+		return
+	}
+	p.children(b)
+	config, unknown, err := b.class.decode(b.block, b.scope(), p.env)
+	b.config = config
+	for _, e := range unknown {
+		p.unknown(b, e)
+	}
+	if err == nil {
+		return
+	}
+	b.State, b.Reason = Failed, err
+	var all tdsl.Errors
+	if !errors.As(err, &all) {
+		p.find(Fault, b, b.Pos, "", "%v", err)
+	}
+	for _, e := range all {
+		p.find(Fault, b, e.Pos, e.Hint, "%s: %s", b.Path(), e.Msg)
+	}
+}
+
+// unknown warns of a property that the bean does not take, but not where Tigase
+// is silent on purpose.
+func (p *plan) unknown(b *Bean, e tdsl.Entry) {
+	switch e.Key {
+	case "name", "class", "beans":
+		return
+	}
+	isBean := slices.ContainsFunc(b.Children, func(c *Bean) bool { return c.Name == e.Key })
+	if isBean || strings.Contains(e.Key, "/") {
+		return
+	}
+	p.find(Warning, b, e.Pos, suggest(e.Key, b.class.keys), "'%s' has no property '%s': it has no effect", b.Path(), e.Key)
+}

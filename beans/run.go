@@ -1,0 +1,37 @@
+package beans
+
+import (
+	"context"
+	"sync"
+)
+
+// Runner is a bean that works on its own: it runs until ctx ends, or until it
+// fails.
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// Run runs all beans that are a [Runner] until ctx ends or one of them fails,
+// and waits for all of them. The error is that of the first that failed.
+func (g *Graph) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var all sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for _, b := range g.order {
+		r, ok := b.built.(Runner)
+		if !ok {
+			continue
+		}
+		all.Go(func() {
+			if err := r.Run(ctx); err != nil && ctx.Err() == nil {
+				once.Do(func() { failed = &Error{b.Path(), b.Pos, err} })
+				cancel()
+			}
+		})
+	}
+	<-ctx.Done()
+	all.Wait()
+	return failed
+}
