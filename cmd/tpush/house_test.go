@@ -45,7 +45,7 @@ var rooms = map[string][]string{
 	"modernc.org/sqlite":                  {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
 	"github.com/sideshow/apns2":           {"providers/apns"},
-	"software.sslmate.com/src/go-pkcs12":  {"providers/apns"},
+	"software.sslmate.com/src/go-pkcs12":  {"providers/apns", "providers/apns/apnstest"},
 	"firebase.google.com/go/v4":           {"providers/fcm"},
 	"golang.org/x/oauth2":                 {"providers/fcm"},
 	"google.golang.org/api":               {"providers/fcm"},

@@ -1,0 +1,211 @@
+// Package apnstest is a simulator of Apple's push notification service, for
+// tests and for tpush demo. It checks what Apple checks: TLS with HTTP/2, the
+// client certificate and its topics, each header, and the push payload's shape
+// and size; and it answers in Apple's words.
+package apnstest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Answer is what the simulator is told to do with pushes to a token.
+type Answer struct {
+	Status     int    // e.g. 410
+	Reason     string // e.g. "Unregistered"
+	Since      time.Time
+	RetryAfter string
+	Body       string        // instead of the JSON
+	Delay      time.Duration // before the answer
+	Drop       bool          // the connection ends without an answer
+	Times      int           // how often; 0 for ever
+}
+
+// Push is one push as it arrived.
+type Push struct {
+	Token   string
+	Path    string
+	Header  http.Header
+	Payload []byte
+	Status  int    // 200: accepted
+	Reason  string // of a refusal
+}
+
+// Server is a running simulator.
+type Server struct {
+	authority *authority
+	http      *http.Server
+	listener  net.Listener
+	done      chan struct{}
+
+	mu      sync.Mutex
+	script  map[string]*Answer
+	pushes  []Push
+	read    int           // how many of pushes Next has returned
+	changed chan struct{} // closed and replaced at each push
+}
+
+// New starts a simulator on a free port of the loopback address.
+func New() (*Server, error) {
+	a, err := newAuthority()
+	if err != nil {
+		return nil, err
+	}
+	own, err := a.serverCertificate()
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for pushes: %w", err)
+	}
+	s := &Server{authority: a, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, changed: make(chan struct{})}
+	var h2 http.Protocols
+	h2.SetHTTP2(true)
+	s.http = &http.Server{
+		Handler:           s,
+		Protocols:         &h2,
+		ReadHeaderTimeout: 10 * time.Second,
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},
+			ClientAuth: tls.RequestClientCert},
+	}
+	go func() {
+		defer close(s.done)
+		// It returns when the simulator is closed.
+		_ = s.http.ServeTLS(l, "", "")
+	}()
+	return s, nil
+}
+
+// Close ends the simulator and its connections.
+func (s *Server) Close() {
+	s.http.Close()
+	<-s.done
+}
+
+// Addr is host:port, for a provider's 'host'.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// CA is the certificate, in PEM, that the simulator's own is signed by.
+func (s *Server) CA() []byte { return s.authority.pem() }
+
+// Script says what to answer to pushes to a token.
+func (s *Server) Script(token string, a Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.script[token] = &a
+}
+
+// ServeHTTP takes one push.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p := Push{Path: r.URL.Path, Header: r.Header.Clone(), Status: http.StatusOK}
+	a := s.check(r, &p)
+	if a == nil {
+		a = s.scripted(p.Token)
+	}
+	if a != nil && a.Delay > 0 {
+		select {
+		case <-time.After(a.Delay):
+		case <-r.Context().Done():
+			return
+		}
+	}
+	if a != nil && a.Status != 0 {
+		p.Status, p.Reason = a.Status, a.Reason
+	}
+	drop := a != nil && a.Drop
+	if drop {
+		p.Status = 0
+	}
+	s.record(p)
+	if drop {
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("apns-id", r.Header.Get("apns-id"))
+	if p.Status != http.StatusOK {
+		refuse(w, a)
+	}
+}
+
+func refuse(w http.ResponseWriter, a *Answer) {
+	if a.RetryAfter != "" {
+		w.Header().Set("Retry-After", a.RetryAfter)
+	}
+	body := a.Body
+	if body == "" {
+		w.Header().Set("Content-Type", "application/json")
+		body = fmt.Sprintf(`{"reason":%q}`, a.Reason)
+		if !a.Since.IsZero() {
+			body = fmt.Sprintf(`{"reason":%q,"timestamp":%d}`, a.Reason, a.Since.UnixMilli())
+		}
+	}
+	w.WriteHeader(a.Status)
+	fmt.Fprint(w, body)
+}
+
+func (s *Server) scripted(token string) *Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.script[token]
+	if a == nil {
+		return nil
+	}
+	if a.Times > 0 {
+		if a.Times--; a.Times == 0 {
+			delete(s.script, token)
+		}
+	}
+	return a
+}
+
+func (s *Server) record(p Push) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pushes = append(s.pushes, p)
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// Pushes returns all pushes so far.
+func (s *Server) Pushes() []Push {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Push(nil), s.pushes...)
+}
+
+// Next returns the next push that Next has not returned yet, and waits for it.
+func (s *Server) Next(ctx context.Context) (Push, error) {
+	for {
+		s.mu.Lock()
+		changed := s.changed
+		if s.read < len(s.pushes) {
+			p := s.pushes[s.read]
+			s.read++
+			s.mu.Unlock()
+			return p, nil
+		}
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return Push{}, fmt.Errorf("wait for a push: %w", ctx.Err())
+		}
+	}
+}
+
+// verify checks the client's certificate.
+func (s *Server) verify(cs *tls.ConnectionState) (*x509.Certificate, error) {
+	if len(cs.PeerCertificates) == 0 {
+		return nil, errors.New("no certificate")
+	}
+	leaf := cs.PeerCertificates[0]
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: s.authority.pool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return leaf, err
+}

@@ -1,0 +1,182 @@
+package apns
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+// Extensions of Apple's push certificates, and the attribute that holds the
+// bundle id in the subject of older ones.
+var (
+	oidTopics      = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, 6}
+	oidDevelopment = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, 1}
+	oidProduction  = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 6, 3, 2}
+	oidUID         = asn1.ObjectIdentifier{0, 9, 2342, 19200300, 100, 1, 1}
+)
+
+// identity is a client certificate with what it says of itself.
+type identity struct {
+	cert        tls.Certificate
+	topics      []string // of the extension; empty when there is none
+	uid         string   // bundle id of the subject
+	development bool     // valid for the test environment
+	production  bool
+	expires     time.Time
+}
+
+// loadIdentity reads a certificate with its key from a .p12 or PEM file. The
+// errors are sentences for admins.
+func loadIdentity(file, keyFile, password string, now time.Time) (*identity, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var key []byte
+	if keyFile != "" {
+		if key, err = os.ReadFile(keyFile); err != nil {
+			return nil, fmt.Errorf("cert-key-file: %w", err)
+		}
+	}
+	id, err := parseIdentity(data, key, password)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if now.After(id.expires) {
+		return nil, fmt.Errorf("%s: the certificate expired on %s: make a new one in Apple's developer account", file, id.expires.Format(time.DateOnly))
+	}
+	return id, nil
+}
+
+// parseIdentity reads a certificate with its key. The format shows in the
+// bytes: PEM has its header lines.
+func parseIdentity(data, key []byte, password string) (*identity, error) {
+	cert, err := tls.Certificate{}, error(nil)
+	if bytes.Contains(data, []byte("-----BEGIN ")) {
+		cert, err = parsePEM(data, key)
+	} else {
+		cert, err = parseP12(data, password)
+	}
+	if err != nil {
+		return nil, err
+	}
+	leaf := cert.Leaf
+	id := &identity{cert: cert, expires: leaf.NotAfter}
+	for _, name := range leaf.Subject.Names {
+		if s, ok := name.Value.(string); ok && name.Type.Equal(oidUID) {
+			id.uid = s
+		}
+	}
+	for _, ext := range leaf.Extensions {
+		switch {
+		case ext.Id.Equal(oidTopics):
+			id.topics = parseTopics(ext.Value)
+		case ext.Id.Equal(oidDevelopment):
+			id.development = true
+		case ext.Id.Equal(oidProduction):
+			id.production = true
+		}
+	}
+	return id, nil
+}
+
+func parseP12(data []byte, password string) (tls.Certificate, error) {
+	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return tls.Certificate{}, errors.New("the password is wrong")
+	case err != nil:
+		return tls.Certificate{}, fmt.Errorf("it is neither a .p12 with one key nor a PEM file: %w", err)
+	}
+	cert := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
+	for _, c := range chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	return cert, nil
+}
+
+func parsePEM(data, key []byte) (tls.Certificate, error) {
+	if key == nil {
+		key = data
+	}
+	keyType := ""
+	for rest := key; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			keyType = block.Type
+			if block.Headers["DEK-Info"] != "" {
+				keyType = "ENCRYPTED PRIVATE KEY"
+			}
+		}
+	}
+	switch keyType {
+	case "":
+		return tls.Certificate{}, errors.New("it holds no private key: put the key into the same file, or name its file in 'cert-key-file'")
+	case "ENCRYPTED PRIVATE KEY":
+		return tls.Certificate{}, errors.New("its private key is encrypted, which is served in .p12 files only: make one with openssl pkcs12 -export")
+	}
+	cert, err := tls.X509KeyPair(data, key)
+	if err != nil {
+		return cert, fmt.Errorf("it is no certificate with its key: %w", err)
+	}
+	if cert.Leaf == nil {
+		cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0])
+	}
+	return cert, err
+}
+
+// parseTopics reads Apple's topics extension: pairs of a topic and a list of
+// the kinds of push it is for. What is not understood is passed over.
+func parseTopics(der []byte) (topics []string) {
+	var pairs []asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &pairs); err != nil {
+		return nil
+	}
+	for _, v := range pairs {
+		if v.Class == asn1.ClassUniversal && v.Tag == asn1.TagUTF8String {
+			topics = append(topics, string(v.Bytes))
+		}
+	}
+	return topics
+}
+
+// has reports whether the certificate may be used for a topic. Only the
+// extension can say that it may not.
+func (id *identity) has(topic string) bool {
+	if len(id.topics) == 0 {
+		return true
+	}
+	for _, t := range id.topics {
+		if t == topic {
+			return true
+		}
+	}
+	return false
+}
+
+// topic is the app's bundle id by the certificate: of the extension the topic
+// that no other one extends, else the subject's.
+func (id *identity) topic() string {
+	for _, t := range id.topics {
+		if !strings.HasSuffix(t, ".voip") && !strings.HasSuffix(t, ".complication") {
+			return t
+		}
+	}
+	return strings.TrimSuffix(id.uid, ".voip")
+}
+
+// sandboxOnly reports whether the certificate is for the test environment and
+// no other.
+func (id *identity) sandboxOnly() bool { return id.development && !id.production }

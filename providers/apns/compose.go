@@ -1,0 +1,236 @@
+package apns
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tpush/tpush/providers"
+)
+
+// Sizes of push payloads in bytes (Apple, "Generating a remote notification"),
+// and of texts in characters (guide §6.1.2).
+const (
+	maxPayload     = 4096
+	maxVoIPPayload = 5120
+	maxBody        = 512
+	shortBody      = 500
+)
+
+// Push types and priorities (Apple, "Sending notification requests to APNs").
+const (
+	typeAlert      = "alert"
+	typeBackground = "background"
+	typeVoIP       = "voip"
+
+	priorityNow   = 10
+	prioritySaver = 5 // the only one for background pushes
+)
+
+// callLife is how long a call's push is of use.
+const callLife = 30 * time.Second
+
+// message is one push, ready to be sent.
+type message struct {
+	second     bool // with the identity and to the token for calls
+	token      string
+	topic      string
+	pushType   string
+	priority   int
+	expiration time.Time // zero: do not store
+	id         string
+	collapse   string
+	payload    []byte
+}
+
+// content is the push payload. The keys beside aps are those that Siskin reads.
+type content struct {
+	Aps       aps    `json:"aps"`
+	Account   string `json:"account"`
+	Unread    *int   `json:"unread-messages,omitempty"`
+	Sender    string `json:"sender,omitempty"`
+	Body      string `json:"body,omitempty"`
+	Nickname  string `json:"nickname,omitempty"`
+	Encrypted string `json:"encrypted,omitempty"`
+	IV        string `json:"iv,omitempty"`
+}
+
+type aps struct {
+	Alert     string `json:"alert,omitempty"`
+	Mutable   int    `json:"mutable-content,omitempty"`
+	Sound     string `json:"sound,omitempty"`
+	Category  string `json:"category,omitempty"`
+	Available int    `json:"content-available,omitempty"`
+}
+
+// style is what the configuration decides of a push.
+type style struct {
+	topic      string
+	alertText  string
+	expiration time.Duration
+	guide      bool
+	calls      bool // VoIP pushes can be sent
+}
+
+// compose turns a notification into a push. The cases, in their order, are the
+// decision table of the reference (xmpp §7.4). Never are an alert and
+// content-available combined: Siskin would show the message twice.
+func (s *style) compose(to providers.Target, n providers.Notification, now time.Time) message {
+	m := message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
+	c := content{Account: n.Account}
+	switch {
+	case s.guide:
+		return s.literally(m, n)
+	case n.Event == "account-removed":
+		// No mutable-content: the app would replace the text by its own.
+		c.Aps = aps{Alert: "Account removed from the server", Sound: "default"}
+		m.alert(n)
+	case n.Fetched():
+		c.Unread = n.Count
+		c.Aps.Available = 1
+		m.background()
+	case s.isCall(to, n):
+		m.second, m.token, m.topic = true, to.SecondToken, s.topic+".voip"
+		m.pushType, m.priority, m.expiration = typeVoIP, priorityNow, now.Add(callLife)
+		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
+		if m.payload = encode(c); len(m.payload) <= maxVoIPPayload {
+			return m
+		}
+		to.SecondToken = "" // too large to ring: the alert at least
+		return s.compose(to, n, now)
+	case silent(n):
+		m.background()
+		c.Aps.Available = 1
+		s.fill(&c, n)
+		c.Body = "" // the app would show a notification of its own
+	default:
+		c.Aps = aps{Mutable: 1, Sound: "default", Category: "MESSAGE"}
+		s.fill(&c, n)
+		c.Aps.Alert = s.alertOf(n, c.Body)
+		m.alert(n)
+	}
+	m.payload = s.fit(c, n)
+	return m
+}
+
+func (s *style) expires(now time.Time) time.Time {
+	if s.expiration == 0 {
+		return time.Time{}
+	}
+	return now.Add(s.expiration)
+}
+
+// isCall reports whether the push rings: a call's proposal that the device can
+// decrypt, to its second token. Anything else as a VoIP push shows a phantom
+// call, and iOS stops delivering them.
+func (s *style) isCall(to providers.Target, n providers.Notification) bool {
+	return s.calls && to.SecondToken != "" && n.Encrypted != nil && n.Encrypted.VoIP && n.Urgent() && proposal(n)
+}
+
+// proposal reports whether a call is offered, as far as the publish tells.
+func proposal(n providers.Notification) bool {
+	return n.Call == nil || n.Call.Meet || n.Call.Action == "" || n.Call.Action == "propose"
+}
+
+// silent reports whether the push only wakes the app: low priority, or a call
+// that has ended.
+func silent(n providers.Notification) bool { return !n.Urgent() || !proposal(n) }
+
+func (m *message) alert(n providers.Notification) {
+	m.pushType, m.priority = typeAlert, priorityNow
+	// A repeat after an unknown outcome replaces instead of doubling.
+	m.collapse = n.ID
+	if n.Collapse != "" {
+		m.collapse = n.Collapse
+	}
+}
+
+func (m *message) background() { m.pushType, m.priority = typeBackground, prioritySaver }
+
+// fill puts in what the notification holds. Beside a cipher text nothing else
+// goes along: the client chose to hide it.
+func (s *style) fill(c *content, n providers.Notification) {
+	c.Unread = n.Count
+	if n.Encrypted != nil {
+		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
+		return
+	}
+	c.Sender, c.Nickname, c.Body = n.Sender, n.Nickname, shorten(n.Body)
+}
+
+// alertOf is the text that is shown when the app does not make its own.
+func (s *style) alertOf(n providers.Notification, body string) string {
+	if n.Encrypted != nil || body == "" {
+		return s.alertText
+	}
+	if name := nameOf(n); name != "" {
+		return name + ": " + body
+	}
+	return body
+}
+
+// nameOf is a short name of the sender: the nickname in a group chat, else what
+// stands in front of the @.
+func nameOf(n providers.Notification) string {
+	if n.Nickname != "" {
+		return n.Nickname
+	}
+	bare, resource, _ := strings.Cut(n.Sender, "/")
+	if n.Groupchat && resource != "" {
+		return resource
+	}
+	local, _, _ := strings.Cut(bare, "@")
+	return local
+}
+
+// shorten cuts a long text (guide §6.1.2).
+func shorten(body string) string {
+	if utf8.RuneCountInString(body) <= maxBody {
+		return body
+	}
+	return string([]rune(body)[:shortBody]) + "…"
+}
+
+// fit encodes the payload and takes away until it has the size: first from the
+// body's end, then the sender, then the cipher text; the account stays.
+func (s *style) fit(c content, n providers.Notification) []byte {
+	payload := encode(c)
+	for body := []rune(strings.TrimSuffix(c.Body, "…")); len(payload) > maxPayload && len(body) > 0; payload = encode(c) {
+		body = body[:max(0, len(body)-1-(len(payload)-maxPayload)/12)]
+		if c.Body = string(body) + "…"; len(body) == 0 {
+			c.Body = ""
+		}
+		if c.Aps.Alert != "" {
+			c.Aps.Alert = s.alertOf(n, c.Body)
+		}
+	}
+	if len(payload) > maxPayload {
+		c.Sender, c.Nickname = "", ""
+		if c.Aps.Alert != "" {
+			c.Aps.Alert = s.alertText
+		}
+		payload = encode(c)
+	}
+	if len(payload) > maxPayload {
+		c.Encrypted, c.IV = "", ""
+		payload = encode(c)
+	}
+	return payload
+}
+
+// literally makes the payload that Tigase's guide §6.1.2 documents.
+func (s *style) literally(m message, n providers.Notification) message {
+	c := content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: shorten(n.Body)}
+	m.background()
+	m.payload = s.fit(c, n)
+	return m
+}
+
+// encode escapes as apns2 does when it sends, so that sizes are those on the
+// wire.
+func encode(c content) []byte {
+	// A struct of strings and numbers always becomes JSON.
+	b, _ := json.Marshal(c)
+	return b
+}
