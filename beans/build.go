@@ -44,6 +44,14 @@ func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *
 	return g, err
 }
 
+// Failed returns the beans that cannot be built, as [*Error] values.
+func (g *Graph) Failed() (out []*Error) {
+	for _, b := range g.failed {
+		out = append(out, &Error{b.Path(), b.Pos, b.Reason})
+	}
+	return out
+}
+
 // all builds what is below a bean, each before its children; parents have
 // asked for most of them by then.
 func (g *Graph) all(b *Bean) error {

@@ -11,9 +11,30 @@ type Runner interface {
 	Run(ctx context.Context) error
 }
 
-// Run runs all beans that are a [Runner] until ctx ends or one of them fails,
-// and waits for all of them. The error is that of the first that failed.
+// Starter is a bean that has to get ready before anything runs.
+type Starter interface {
+	Start(ctx context.Context) error
+}
+
+// start starts the beans that are a [Starter], in the order of building.
+func (g *Graph) start(ctx context.Context) error {
+	for _, b := range g.order {
+		if s, ok := b.built.(Starter); ok {
+			if err := s.Start(ctx); err != nil {
+				return &Error{b.Path(), b.Pos, err}
+			}
+		}
+	}
+	return nil
+}
+
+// Run starts all beans that are a [Starter], then runs all beans that are a [Runner] until ctx ends or one of them fails,
+// and waits for all of them. The error, an [*Error], is that of the first that
+// failed.
 func (g *Graph) Run(ctx context.Context) error {
+	if err := g.start(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var all sync.WaitGroup

@@ -56,19 +56,19 @@ var rooms = map[string][]string{
 // maxLines is the length of a file, in lines.
 const maxLines = 400
 
-// source is one Go file that is no test.
-type source struct {
+// goFile is one Go file that is no test.
+type goFile struct {
 	name string // relative to the project's root
 	pkg  string // its folder
 	text string
 	ast  *ast.File
 }
 
-// sources reads the project's Go files.
-func sources(t *testing.T) []source {
+// goFiles reads the project's Go files.
+func goFiles(t *testing.T) []goFile {
 	t.Helper()
 	root := filepath.Join("..", "..")
-	var out []source
+	var out []goFile
 	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func sources(t *testing.T) []source {
 			return err
 		}
 		rel = filepath.ToSlash(rel)
-		out = append(out, source{rel, path.Dir(rel), string(text), file})
+		out = append(out, goFile{rel, path.Dir(rel), string(text), file})
 		return nil
 	})
 	if err != nil {
@@ -105,7 +105,7 @@ func sources(t *testing.T) []source {
 }
 
 func TestImports(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range goFiles(t) {
 		if strings.HasPrefix(s.pkg, "scripts/") {
 			continue // small programs of their own
 		}
@@ -144,7 +144,7 @@ func inRoom(imported, pkg string) bool {
 }
 
 func TestFileLength(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range goFiles(t) {
 		if n := strings.Count(s.text, "\n"); n > maxLines {
 			t.Errorf("%s has %d lines, more than %d", s.name, n, maxLines)
 		}
@@ -153,7 +153,7 @@ func TestFileLength(t *testing.T) {
 
 func TestDocComments(t *testing.T) {
 	documented := map[string]bool{}
-	for _, s := range sources(t) {
+	for _, s := range goFiles(t) {
 		documented[s.pkg] = documented[s.pkg] || s.ast.Doc != nil
 		for _, decl := range s.ast.Decls {
 			for _, name := range undocumented(decl) {
@@ -210,7 +210,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 }
 
 func TestNamesAndInit(t *testing.T) {
-	for _, s := range sources(t) {
+	for _, s := range goFiles(t) {
 		for _, word := range []string{"util", "common", "helper", "manager", "misc"} {
 			if strings.Contains(strings.ToLower(path.Base(s.name)), word) || s.ast.Name.Name == word {
 				t.Errorf("%s: a file or package named %q says nothing", s.name, word)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/tpush/tpush/beans"
+)
+
+// checkCommand says what is wrong with a configuration.
+type checkCommand struct {
+	source
+	Strict bool `help:"Exit with 1 when there are warnings."`
+	JSON   bool `name:"json" help:"Print the findings as JSON."`
+}
+
+// Run implements the command: everything is read, decoded and built, which
+// opens no connection.
+func (c *checkCommand) Run(ctx context.Context, io streams) error {
+	file, err := c.load(io.err)
+	if err != nil {
+		return err
+	}
+	g, err := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler))
+	findings := withFailures(g, err)
+	if err := g.Close(); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	if c.JSON {
+		err = printJSON(io, findings)
+	} else {
+		src := newLines(c.name())
+		for _, f := range findings {
+			if f.Severity != beans.Note {
+				printFinding(io.out, f, src)
+			}
+		}
+		fmt.Fprintf(io.out, "%s: %s, %s\n", c.name(), plural(findings.Count(beans.Fault), "error"), plural(findings.Count(beans.Warning), "warning"))
+	}
+	switch {
+	case err != nil:
+		return err
+	case findings.Count(beans.Fault) > 0:
+		return exit(exitConfig)
+	case c.Strict && findings.Count(beans.Warning) > 0:
+		return exit(exitFailed)
+	}
+	return nil
+}
+
+// withFailures adds the beans that cannot be built to what was found before. A
+// bean that fails because another did is not said again.
+func withFailures(g *beans.Graph, err error) beans.Findings {
+	findings := g.Findings
+	for _, e := range g.Failed() {
+		var inner *beans.Error
+		if !errors.As(e.Err, &inner) {
+			findings = append(findings, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Bean: e.Bean, Msg: e.Bean + ": " + e.Err.Error()})
+		}
+	}
+	if err != nil && findings.Count(beans.Fault) == 0 {
+		findings = append(findings, beans.Finding{Severity: beans.Fault, Msg: err.Error()})
+	}
+	return findings
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func printJSON(io streams, findings beans.Findings) error {
+	type row struct {
+		Severity beans.Severity `json:"severity"`
+		File     string         `json:"file"`
+		Line     int            `json:"line"`
+		Column   int            `json:"column"`
+		Bean     string         `json:"bean,omitempty"`
+		Message  string         `json:"message"`
+		Hint     string         `json:"hint,omitempty"`
+	}
+	rows := make([]row, 0, len(findings))
+	for _, f := range findings {
+		rows = append(rows, row{f.Severity, f.Pos.File, f.Pos.Line, f.Pos.Col, f.Bean, f.Msg, f.Hint})
+	}
+	e := json.NewEncoder(io.out)
+	e.SetIndent("", "  ")
+	return e.Encode(rows)
+}
+
+// beansCommand shows the graph.
+type beansCommand struct {
+	source
+	Dot      bool     `help:"Print it in the language of Graphviz."`
+	Activate []string `help:"Show a bean as active that the file marks active: false." placeholder:"NAME"`
+}
+
+// Run implements the command.
+func (c *beansCommand) Run(ctx context.Context, io streams) error {
+	file, err := c.load(io.err)
+	if err != nil {
+		return err
+	}
+	g, buildErr := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler), c.Activate...)
+	if c.Dot {
+		err = g.WriteDot(io.out)
+	} else {
+		err = g.WriteTree(io.out)
+	}
+	if err = errors.Join(err, g.Close()); err != nil {
+		return err
+	}
+	if buildErr != nil {
+		printFailure(io.err, buildErr)
+		return exit(exitConfig)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/component/ext"
+	"github.com/tpush/tpush/component/push"
+	"github.com/tpush/tpush/providers"
+	"github.com/tpush/tpush/providers/apns"
+	"github.com/tpush/tpush/providers/fcm"
+	"github.com/tpush/tpush/repository"
+)
+
+// none is the configuration of beans that have no properties.
+type none struct{}
+
+// repositoryConfig is what a userRepository bean reads.
+type repositoryConfig struct {
+	// DataSource names the data source; empty: the one of the bean's own name.
+	DataSource string `tdsl:"dataSourceName,alias=data-source"`
+}
+
+// store is a userRepository bean: the devices of one data source.
+type store struct{ *repository.Devices }
+
+// legacyConfig is what a provider bean for Google's ended XMPP API reads.
+type legacyConfig struct {
+	fcm.Config
+	SenderID  string `tdsl:"sender-id"`
+	ServerKey string `tdsl:"server-key,secret"`
+	PoolSize  int    `tdsl:"pool-size"`
+}
+
+// pushBean is a push component with what decides on its domains.
+type pushBean struct {
+	*push.Component
+	name   string
+	domain []string // its own 'domain'
+	vhosts []string
+}
+
+// classes is the table of all classes: the only place that knows them by name.
+// Relative file names in configurations are below home.
+func classes(home string) []beans.Class {
+	return []beans.Class{
+		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
+			beans.Default("", "dataSource"), beans.Children("data source")),
+		beans.Define("data source", repository.Defaults(), func(c *beans.Context, cfg repository.Config) (*repository.DataSource, error) {
+			return repository.Open(c.Name(), cfg, home, c.Logger())
+		}, beans.Default("data sources", "default"), beans.Alias("tigase.db.beans.DataSourceBean$DataSourceMDConfigBean")),
+
+		beans.Define("user repositories", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
+			beans.Default("", "userRepository"), beans.Children("user repository")),
+		beans.Define("user repository", repositoryConfig{}, buildStore, beans.Default("user repositories", "default")),
+
+		beans.Define("push", push.Defaults(), buildPush, beans.For("", "push"), beans.Critical(),
+			beans.Alias("tigase.push.PushNotificationsComponent")),
+		beans.Define("APNs provider", apns.Defaults(), func(c *beans.Context, cfg apns.Config) (*apns.Provider, error) {
+			return apns.New(c.Name(), cfg, home, c.Logger())
+		}, beans.For("push", "apns-binary-api"), beans.Alias("tigase.push.apns.APNsBinaryApiProvider")),
+		beans.Define("FCM provider", fcm.Defaults(), func(c *beans.Context, cfg fcm.Config) (*fcm.Provider, error) {
+			return fcm.New(c.Name(), cfg, home, c.Logger())
+		}, beans.For("push", "fcm-http-v1"), beans.Alias("tigase.push.fcm.FcmHttpV1Provider")),
+		beans.Define("FCM provider (XMPP id)", legacyConfig{Config: fcm.Defaults()}, func(c *beans.Context, cfg legacyConfig) (*fcm.Provider, error) {
+			if cfg.ServiceAccountFile == "" {
+				return nil, errors.New("Google has ended the XMPP API that sender-id and server-key are for: add 'service-account-file', and the devices are reached through HTTP v1 under the same provider id")
+			}
+			return fcm.New(c.Name(), cfg.Config, home, c.Logger())
+		}, beans.For("push", "fcm-xmpp-api"), beans.Alias("tigase.push.fcm.FcmXmppApiProvider")),
+
+		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
+			return buildExt(c, cfg, home)
+		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
+	}
+}
+
+func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
+	name := cfg.DataSource
+	if name == "" {
+		name = c.Name()
+	}
+	ds, err := beans.Named[*repository.DataSource](c, "dataSource/"+name)
+	if err != nil {
+		return store{}, err
+	}
+	return store{repository.NewDevices(ds, c.Logger())}, nil
+}
+
+func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	devices, err := beans.Named[store](c, "userRepository/default")
+	if err != nil {
+		return nil, err
+	}
+	all, err := beans.All[providers.Provider](c)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		c.Logger().Warn("no provider: devices cannot be registered; add 'apns-binary-api' () { … } or 'fcm-http-v1' () { … } to this block")
+	}
+	set, err := providers.NewSet(c.Logger(), providers.DefaultOptions(), all...)
+	if err != nil {
+		return nil, err
+	}
+	service := push.NewService(devices, set, cfg, c.Logger())
+	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
+}
+
+func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
+	e, err := ext.New(cfg, home, c.Logger())
+	if err != nil {
+		return nil, err
+	}
+	components, err := beans.Siblings[*pushBean](c)
+	if err != nil {
+		return nil, err
+	}
+	bound, err := bind(e.Domains(), components)
+	if err != nil {
+		return nil, err
+	}
+	for domain, p := range bound {
+		e.Bind(domain, p)
+	}
+	return e, nil
+}

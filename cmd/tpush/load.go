@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"unicode/utf16"
+
+	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/tdsl"
+)
+
+// source says which configuration a command works on.
+type source struct {
+	File       string            `arg:"" optional:"" help:"Configuration file (default etc/config.tdsl)." placeholder:"FILE"`
+	ConfigFile string            `help:"The same, as Tigase has it." placeholder:"FILE"`
+	Home       string            `help:"Folder that relative paths in the configuration are below." default:"." placeholder:"DIR"`
+	Env        map[string]string `help:"Set env('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
+	Prop       map[string]string `help:"Set prop('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
+}
+
+const defaultFile = "etc/config.tdsl"
+
+// name is the file's name.
+func (s *source) name() string {
+	switch {
+	case s.File != "":
+		return s.File
+	case s.ConfigFile != "":
+		return s.ConfigFile
+	}
+	return defaultFile
+}
+
+// environment is what variables are taken from.
+func (s *source) environment() tdsl.Env {
+	return tdsl.Env{
+		Var: func(name string) (string, bool) {
+			if v, ok := s.Env[name]; ok {
+				return v, true
+			}
+			return os.LookupEnv(name)
+		},
+		Prop: func(name string) (string, bool) {
+			v, ok := s.Prop[name]
+			return v, ok
+		},
+	}
+}
+
+// load reads the configuration. What is wrong with it is printed; the error is
+// then only the exit code.
+func (s *source) load(w io.Writer) (*tdsl.File, error) {
+	name := s.name()
+	f, err := os.Open(name)
+	if err != nil {
+		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)
+		if s.File == "" && s.ConfigFile == "" {
+			fmt.Fprintf(w, "Name a file, or try tpush demo, which needs none.\n")
+		}
+		return nil, exit(exitConfig)
+	}
+	defer f.Close()
+	file, err := tdsl.Load(name, f)
+	var all tdsl.Errors
+	switch {
+	case errors.As(err, &all):
+		for i, e := range all {
+			severity := beans.Warning
+			if i == len(all)-1 {
+				severity = beans.Fault
+			}
+			printFinding(w, beans.Finding{Severity: severity, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, newLines(name))
+		}
+		return nil, exit(exitConfig)
+	case err != nil:
+		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)
+		return nil, exit(exitConfig)
+	}
+	return file, nil
+}
+
+// lines are the lines of a file, for messages.
+type lines []string
+
+// newLines reads a file's lines; a file that cannot be read has none.
+func newLines(name string) lines {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.ToValidUTF8(string(text), "\uFFFD"), "\n")
+}
+
+// printFinding prints a finding with its source line and a caret below its
+// place.
+func printFinding(w io.Writer, f beans.Finding, src lines) {
+	fmt.Fprintf(w, "%s: %s: %s\n", f.Pos, f.Severity, f.Msg)
+	if f.Pos.Line > 0 && f.Pos.Line <= len(src) {
+		line := strings.TrimRight(src[f.Pos.Line-1], "\r")
+		before := utf16.Encode([]rune(line))
+		before = before[:min(len(before), max(0, f.Pos.Col-1))]
+		// Tabs stay, so that the caret stands below its place.
+		indent := strings.Map(func(r rune) rune {
+			if r == '\t' {
+				return r
+			}
+			return ' '
+		}, string(utf16.Decode(before)))
+		fmt.Fprintf(w, "    %s\n    %s^\n", line, indent)
+	}
+	if f.Hint != "" {
+		fmt.Fprintf(w, "    %s\n", f.Hint)
+	}
+}

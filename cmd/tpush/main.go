@@ -1,0 +1,94 @@
+// Command tpush is a push service for XMPP: it reads a Tigase config.tdsl,
+// connects to XMPP servers as an external component, and turns their
+// notifications into pushes through APNs and FCM.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is stamped by the release build.
+var version = ""
+
+// Exit codes.
+const (
+	exitGood   = 0
+	exitFailed = 1 // the thing asked for failed or was found
+	exitConfig = 2 // configuration or usage
+)
+
+// cli is the command line.
+type cli struct {
+	Run     runCommand       `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
+	Check   checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
+	Beans   beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
+	Demo    demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// streams are where commands write.
+type streams struct{ out, err io.Writer }
+
+// exit is an error that is only an exit code: what there is to say is said.
+type exit int
+
+// Error names the code.
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() { os.Exit(run(os.Args[1:], streams{os.Stdout, os.Stderr})) }
+
+// run runs one command and returns its exit code.
+func run(args []string, io streams) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("tpush"),
+		kong.Description("A push service for XMPP, in place of Tigase's push component."),
+		kong.Vars{"version": versionText()},
+		kong.Writers(io.out, io.err),
+		kong.Exit(func(n int) { code = n }),
+		kong.Bind(io),
+		kong.BindTo(context.Background(), (*context.Context)(nil)),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintf(io.err, "tpush: %v\n", err)
+		return exitConfig
+	}
+	ctx, err := parser.Parse(args)
+	if code >= 0 { // help or version was printed
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(io.err, "tpush: %v\nTry tpush --help.\n", err)
+		return exitConfig
+	}
+	err = ctx.Run()
+	var only exit
+	switch {
+	case err == nil:
+		return exitGood
+	case errors.As(err, &only):
+		return int(only)
+	}
+	fmt.Fprintf(io.err, "tpush: %v\n", err)
+	return exitFailed
+}
+
+// versionText is the stamped version, else that of the build.
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

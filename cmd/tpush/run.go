@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/tpush/tpush/beans"
+)
+
+// runCommand serves pushes until it is told to stop.
+type runCommand struct {
+	source
+	Strict   bool     `help:"Refuse a configuration that has errors or warnings."`
+	Activate []string `help:"Serve a bean that the file marks active: false." placeholder:"NAME"`
+	Debug    bool     `help:"Log at debug level."`
+}
+
+// Run implements the command.
+func (r *runCommand) Run(ctx context.Context, io streams) error {
+	ctx, stop := signalled(ctx)
+	defer stop()
+	level := slog.LevelInfo
+	if r.Debug {
+		level = slog.LevelDebug
+	}
+	l := slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: level}))
+	return serve(ctx, &r.source, io.err, l, r.Strict, r.Activate)
+}
+
+// signalled returns a context that ends at the first SIGTERM or SIGINT; the
+// second ends the program at once.
+func signalled(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	done := make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			select {
+			case <-signals:
+			case <-done:
+				return
+			}
+			if n > 0 {
+				os.Exit(exitFailed)
+			}
+			cancel()
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
+
+// serve loads a configuration, builds its beans and runs them until ctx ends.
+func serve(ctx context.Context, src *source, w io.Writer, l *slog.Logger, strict bool, activate []string) error {
+	file, err := src.load(w)
+	if err != nil {
+		return err
+	}
+	g, err := beans.Build(ctx, file, src.environment(), classes(src.Home), l, activate...)
+	for _, f := range g.Findings {
+		l.Log(ctx, levelOf(f.Severity), f.Msg, "at", f.Pos.String(), "advice", f.Hint)
+	}
+	if err != nil {
+		printFailure(w, err)
+		return exit(exitConfig)
+	}
+	if strict && (g.Findings.Count(beans.Fault)+g.Findings.Count(beans.Warning) > 0 || len(g.Failed()) > 0) {
+		fmt.Fprintln(w, "tpush: the configuration has errors or warnings, and --strict is set")
+		return errors.Join(exit(exitConfig), g.Close())
+	}
+	l.Info("started", "version", versionText(), "config", src.name())
+	runErr := g.Run(ctx)
+	closeErr := g.Close()
+	if runErr != nil {
+		printFailure(w, runErr)
+		return exit(exitConfig)
+	}
+	if closeErr != nil {
+		return fmt.Errorf("stop: %w", closeErr)
+	}
+	l.Info("stopped")
+	return nil
+}
+
+// printFailure says why the program cannot start, with the source line of the
+// bean that cannot.
+func printFailure(w io.Writer, err error) {
+	var be *beans.Error
+	for deeper := (*beans.Error)(nil); errors.As(err, &deeper); err = deeper.Err {
+		be = deeper // the innermost is the bean that is at fault
+	}
+	if be == nil {
+		fmt.Fprintf(w, "tpush: cannot start: %v\n", err)
+		return
+	}
+	printFinding(w, beans.Finding{Severity: beans.Fault, Pos: be.Pos, Msg: fmt.Sprintf("cannot start %s: %v", be.Bean, be.Err)}, newLines(be.Pos.File))
+}
+
+func levelOf(s beans.Severity) slog.Level {
+	switch s {
+	case beans.Fault:
+		return slog.LevelError
+	case beans.Warning:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
