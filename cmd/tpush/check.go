@@ -24,8 +24,8 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	g, err := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler))
-	findings := withFailures(g, err)
+	g, buildErr := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler))
+	findings := withFailures(g, buildErr)
 	if err := g.Close(); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}

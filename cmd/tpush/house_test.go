@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 var rooms = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"tdsl"},
 	"github.com/alecthomas/kong":          {"cmd/tpush"},
-	"mellium.im/":                         {"component/", "providers/fcmxmpp"},
+	"mellium.im/":                         {"component/", "providers/fcmxmpp", "cmd/tpush"},
 	"modernc.org/sqlite":                  {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
 	"github.com/sideshow/apns2":           {"providers/apns"},

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tpush/tpush/providers/apns/apnstest"
+	"mellium.im/xmpp/stanza"
+)
+
+// builtProgram builds the program once for the tests that run it as a user does.
+func builtProgram(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tpush")
+	out, err := exec.Command("go", "build", "-race", "-o", file, ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return file
+}
+
+// guideConfig is a configuration in the guide's form.
+const guideConfig = `
+admins = [ 'admin@a.test' ]
+'config-type' = 'component'
+'default-virtual-host' = 'a.test'
+dataSource {
+    default () {
+        uri = '%s'
+    }
+}
+userRepository { default () {} }
+ext () {}
+push () {
+    'apns-binary-api' () {
+        'cert-file' = 'apns-cert.p12'
+        'cert-password' = 'Pa$$w0rd'
+        'apns-topic' = 'com.bundle.id'
+        host = '%s'
+        'ca-file' = 'apns-ca.pem'
+    }
+}
+`
+
+// installation is a folder with all that the program needs.
+func installation(t *testing.T, apns *apnstest.Server, databaseURI string, componentPort int) string {
+	t.Helper()
+	home := t.TempDir()
+	cred, err := apns.Issue(apnstest.Certificate{UID: "com.bundle.id", Production: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p12, err := cred.P12("Pa$$w0rd", true, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(home, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"apns-cert.p12":              string(p12),
+		"apns-ca.pem":                string(apns.CA()),
+		"etc/config.tdsl":            fmt.Sprintf(guideConfig, databaseURI, apns.Addr()),
+		"etc/externalComponentItems": fmt.Sprintf("push.a.test:s3cret:connect:%d:127.0.0.1:accept\n", componentPort),
+	} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return home
+}
+
+// program is the running program.
+type program struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	log *log
+}
+
+// start runs the program in an installation and waits until it is connected.
+func start(t *testing.T, binary, home string) *program {
+	t.Helper()
+	p := &program{t: t, cmd: exec.Command(binary), log: &log{}}
+	p.cmd.Dir = home
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			p.stop()
+		}
+		if t.Failed() {
+			t.Logf("log of tpush:\n%s", p.log)
+		}
+	})
+	eventually(t, "tpush is connected", func() bool { return strings.Contains(p.log.String(), "msg=connected") })
+	return p
+}
+
+// stop ends the program as systemd does.
+func (p *program) stop() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		p.t.Errorf("stop: %v", err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("tpush ended with %v", err)
+	}
+}
+
+// command is what a client reads of an ad-hoc command's result.
+type command struct {
+	Status string `xml:"status,attr"`
+	Fields []struct {
+		Var   string `xml:"var,attr"`
+		Value string `xml:"value"`
+	} `xml:"x>field"`
+}
+
+func (c *command) field(name string) string {
+	for _, f := range c.Fields {
+		if f.Var == name {
+			return f.Value
+		}
+	}
+	return ""
+}
+
+// TestThroughProsody is the main job, with nothing simulated but Apple: a
+// client registers its device through Prosody, goes away, gets a message, and
+// its push arrives; with an embedded database and with MariaDB, and again after
+// a restart.
+func TestThroughProsody(t *testing.T) {
+	databases := map[string]string{"sqlite": "jdbc:sqlite:data/tpush.db"}
+	if uri := os.Getenv("TPUSH_TEST_MYSQL_URI"); uri != "" {
+		databases["mysql"] = uri + "&useSSL=false&allowPublicKeyRetrieval=true"
+	} else if os.Getenv("TPUSH_INTEGRATION") != "" {
+		t.Error("TPUSH_TEST_MYSQL_URI names no database (scripts/test starts one)")
+	}
+	needProgram(t, "prosody")
+	binary := builtProgram(t)
+	for name, uri := range databases {
+		t.Run(name, func(t *testing.T) { throughProsody(t, binary, uri) })
+	}
+}
+
+func throughProsody(t *testing.T, binary, databaseURI string) {
+	server := startProsody(t)
+	apns, err := apnstest.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(apns.Close)
+	home := installation(t, apns, databaseURI, server.components)
+	p := start(t, binary, home)
+	// One token for each run: the database may be there from an earlier one.
+	token := fmt.Sprintf("%064X", time.Now().UnixNano())
+
+	alice := logIn(t, server, "alice")
+	var info struct {
+		Features []struct {
+			Var string `xml:"var,attr"`
+		} `xml:"feature"`
+	}
+	alice.request(stanza.GetIQ, "push.a.test", "<query xmlns='http://jabber.org/protocol/disco#info'/>", &info)
+	if text := fmt.Sprint(info); !strings.Contains(text, "urn:xmpp:push:0") || !strings.Contains(text, "apns-binary-api") {
+		t.Errorf("features %s", text)
+	}
+	var registered command
+	alice.request(stanza.SetIQ, "push.a.test", deviceRequest("register-device", token), &registered)
+	node := registered.field("node")
+	if registered.Status != "completed" || node == "" {
+		t.Fatalf("register-device answered %+v", registered)
+	}
+	alice.request(stanza.SetIQ, "", "<enable xmlns='urn:xmpp:push:0' jid='push.a.test' node='"+node+"'/>", &struct{}{})
+	alice.logOut()
+
+	bob := logIn(t, server, "bob")
+	defer bob.logOut()
+	bob.say("alice@a.test", "See you at noon")
+	expectPush(t, apns, token, "See you at noon")
+
+	p.stop()
+	start(t, binary, home)
+	bob.say("alice@a.test", "after a restart")
+	expectPush(t, apns, token, "after a restart")
+
+	alice = logIn(t, server, "alice")
+	defer alice.logOut()
+	var unregistered command
+	alice.request(stanza.SetIQ, "push.a.test", deviceRequest("unregister-device", token), &unregistered)
+	if unregistered.Status != "completed" {
+		t.Errorf("unregister-device answered %+v", unregistered)
+	}
+}
+
+func deviceRequest(command, token string) string {
+	return "<command xmlns='http://jabber.org/protocol/commands' node='" + command + "'><x xmlns='jabber:x:data' type='submit'>" +
+		"<field var='provider'><value>apns-binary-api</value></field><field var='device-token'><value>" + token + "</value></field></x></command>"
+}
+
+// expectPush waits for a push and compares all of it.
+func expectPush(t *testing.T, apns *apnstest.Server, token, body string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	push, err := apns.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the push that arrived: %s\n%v\n%s", push.Path, push.Header, push.Payload)
+	if push.Status != 200 || push.Token != token {
+		t.Errorf("status %d %s, token %s", push.Status, push.Reason, push.Token)
+	}
+	for name, want := range map[string]string{"apns-topic": "com.bundle.id", "apns-push-type": "alert", "apns-priority": "10", "apns-collapse-id": push.Header.Get("apns-id")} {
+		if got := push.Header.Get(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	var got map[string]any
+	if err := json.Unmarshal(push.Payload, &got); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]any{"account": "alice@a.test", "body": body, "unread-messages": 1.0} {
+		if got[key] != want {
+			t.Errorf("%s: %v, want %v", key, got[key], want)
+		}
+	}
+	if sender, _ := got["sender"].(string); !strings.HasPrefix(sender, "bob@a.test/") {
+		t.Errorf("sender %q", sender)
+	}
+	if alert := got["aps"].(map[string]any)["alert"]; alert != "bob: "+body {
+		t.Errorf("alert %v", alert)
+	}
+}
