@@ -28,6 +28,7 @@ func engines(t *testing.T, test func(t *testing.T, open func() *Devices)) {
 		if uri == "" {
 			t.Skip("TPUSH_TEST_MYSQL_URI names no database: run scripts/test for the integration tests")
 		}
+		uri = ownDatabase(t, uri)
 		d := openDevices(t, Config{URI: uri, Schema: true})
 		for _, table := range []string{"tig_push_devices", "tig_push_device_data", "tig_push_tombstones"} {
 			if _, err := d.ds.write.Exec("DELETE FROM " + table); err != nil {
@@ -36,6 +37,26 @@ func engines(t *testing.T, test func(t *testing.T, open func() *Devices)) {
 		}
 		test(t, func() *Devices { return openDevices(t, Config{URI: uri, Schema: true}) })
 	})
+}
+
+// ownDatabase makes a database for these tests beside the one that the URI
+// names, which other packages' tests use at the same time.
+func ownDatabase(t *testing.T, uri string) string {
+	t.Helper()
+	loc, err := parseURI(uri)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := loc.mysql.DBName + "_repository"
+	ds, err := Open("default", Config{URI: uri}, "", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ds.Close()
+	if _, err := ds.write.Exec("CREATE DATABASE IF NOT EXISTS " + own); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Replace(uri, "/"+loc.mysql.DBName+"?", "/"+own+"?", 1)
 }
 
 func openDevices(t testing.TB, cfg Config) *Devices {
