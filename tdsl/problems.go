@@ -12,7 +12,7 @@ func (r *reader) warn(pos Pos, msg, hint string) {
 
 // lost warns of text or values that stand outside any entry.
 func (r *reader) lost(f *frame) {
-	switch text := trim(f.buf); {
+	switch text := f.bare(); {
 	case f.val != nil:
 		if b, ok := f.val.(*Block); ok && b.Name == "" {
 			return // has been warned of
@@ -29,7 +29,7 @@ func (r *reader) pending(f *frame, closer string) {
 	switch {
 	case f.hasKey && f.key != "":
 		r.warn(f.keyPos, fmt.Sprintf("'%s' is lost: the %s follows on the same line", f.key, closer), "put a line end or a comma in front of the "+closer)
-	case f.val != nil || trim(f.buf) != "":
+	case f.val != nil || !f.blank:
 		r.lost(f)
 	}
 }

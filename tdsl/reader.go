@@ -1,6 +1,7 @@
 package tdsl
 
 import (
+	"io"
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
@@ -9,7 +10,7 @@ import (
 // Load reads a file; it evaluates nothing. The error is [Errors] when the text
 // is at fault. Warnings of the file say where Tigase's reader, and so this one,
 // loses what is written.
-func Load(name string, src interface{ Read([]byte) (int, error) }) (*File, error) {
+func Load(name string, src io.Reader) (*File, error) {
 	text, err := readSource(name, src)
 	if err != nil {
 		return nil, err
@@ -52,8 +53,10 @@ type reader struct {
 // frame is what Tigase's reader keeps for each open bracket.
 type frame struct {
 	kind   kind
-	buf    string // bare text since the last separator
-	bufPos Pos
+	buf    []byte // bare text since the last separator
+	bufPos Pos    // of its first character that is no white space
+	blank  bool   // buf holds white space at most
+	mixed  bool   // buf holds an operator that is no number's sign
 	key    string
 	hasKey bool // a key that is empty is not the same as none
 	keyPos Pos
@@ -70,7 +73,7 @@ type frame struct {
 // file reads the global scope.
 func (r *reader) file() (*Block, *Error) {
 	root := &Block{Active: true, At: r.pos()}
-	f := &frame{kind: inMap, block: root}
+	f := &frame{kind: inMap, block: root, blank: true}
 	_, err := r.run(f, true)
 	return root, err
 }
@@ -136,12 +139,26 @@ func (r *reader) run(f *frame, root bool) (Value, *Error) {
 
 // text collects bare text.
 func (f *frame) text(s string) {
-	if trim(f.buf) == "" {
-		lead := len(s) - len(strings.TrimLeftFunc(s, func(r rune) bool { return r <= ' ' }))
+	if f.blank {
+		rest := strings.TrimLeftFunc(s, func(r rune) bool { return r <= ' ' })
 		f.bufPos = f.pos
-		f.bufPos.Col += lead // white space in front is one UTF-16 unit each
+		f.bufPos.Col += len(s) - len(rest) // white space is one UTF-16 unit each
+		f.blank = rest == ""
 	}
-	f.buf += s
+	f.buf = append(f.buf, s...)
+}
+
+// bare is the bare text without the white space around it.
+func (f *frame) bare() string {
+	if f.blank {
+		return ""
+	}
+	return trim(string(f.buf))
+}
+
+// clear forgets the bare text.
+func (f *frame) clear() {
+	f.buf, f.bufPos, f.blank, f.mixed = f.buf[:0], Pos{}, true, false
 }
 
 // quote takes a string in quotes as the value.
@@ -166,7 +183,7 @@ func (r *reader) punct(f *frame, c byte, root bool) (out Value, closed bool, err
 	case '+', '-', '*', '/':
 		err = r.operator(f, c)
 	case '[':
-		f.val, err = r.run(&frame{kind: inList, list: &List{pos: f.pos}}, false)
+		f.val, err = r.run(&frame{kind: inList, list: &List{pos: f.pos}, blank: true}, false)
 	case '{':
 		err = r.open(f)
 	case '(':
@@ -201,11 +218,15 @@ func (f *frame) separate(c byte) {
 		f.text(string(c))
 		return
 	}
-	f.key, f.keyPos, f.hasKey = trim(f.buf), f.bufPos, true
+	f.key, f.keyPos, f.hasKey = f.bare(), f.pos, true
+	if !f.blank {
+		f.keyPos = f.bufPos
+	}
 	if f.val != nil {
 		f.key, f.keyPos = javaText(f.val), f.val.Pos()
 	}
-	f.val, f.buf = nil, ""
+	f.val = nil
+	f.clear()
 }
 
 // open begins a map, or the body of a bean.
@@ -214,7 +235,7 @@ func (r *reader) open(f *frame) *Error {
 		f.key, f.keyPos = f.name()
 		f.hasKey = true
 	}
-	f.buf = ""
+	f.clear()
 	b, isBlock := f.val.(*Block)
 	if !isBlock || !b.Declared {
 		if isBlock {
@@ -229,7 +250,7 @@ func (r *reader) open(f *frame) *Error {
 		r.warn(f.pos, "this block is lost: it has no name", "put the name on the line of the brace")
 	}
 	var err *Error
-	f.val, err = r.run(&frame{kind: inMap, block: b}, false)
+	f.val, err = r.run(&frame{kind: inMap, block: b, blank: true}, false)
 	return err
 }
 
@@ -240,7 +261,7 @@ func (f *frame) name() (string, Pos) {
 			return trim(text), s.pos
 		}
 	}
-	return trim(f.buf), f.bufPos
+	return f.bare(), f.bufPos
 }
 
 // parenthesis begins a variable or a bean definition.
@@ -248,7 +269,7 @@ func (r *reader) parenthesis(f *frame) *Error {
 	name, pos := f.name()
 	var err *Error
 	if name == "env" || name == "prop" {
-		inner := &frame{kind: inEnv, vari: &Variable{pos: pos}}
+		inner := &frame{kind: inEnv, vari: &Variable{pos: pos}, blank: true}
 		if name == "prop" {
 			inner.kind, inner.vari.Prop = inProp, true
 		}
@@ -267,6 +288,6 @@ func (r *reader) parenthesis(f *frame) *Error {
 	}
 	f.key, f.keyPos, f.hasKey = name, pos, true
 	def := &Block{Name: name, Active: true, Declared: true, At: pos}
-	f.val, err = r.run(&frame{kind: inBean, block: def}, false)
+	f.val, err = r.run(&frame{kind: inBean, block: def, blank: true}, false)
 	return err
 }

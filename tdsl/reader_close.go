@@ -11,11 +11,11 @@ func (r *reader) value(f *frame) (Value, *Error) {
 	if f.val != nil {
 		return f.val, nil
 	}
-	return r.bare(f, trim(f.buf))
+	return r.scalar(f, f.bare())
 }
 
-// bare reads bare text as a scalar.
-func (r *reader) bare(f *frame, text string) (*Scalar, *Error) {
+// scalar reads bare text.
+func (r *reader) scalar(f *frame, text string) (*Scalar, *Error) {
 	v, err := scalar(text)
 	if err != nil {
 		e := crash(f, "java.lang.NumberFormatException", "the number "+abbreviate(trim(text))+" is out of range", "an int holds -2147483648 to 2147483647; a number with L behind it holds 64 bits")
@@ -47,8 +47,8 @@ func (r *reader) separator(f *frame) *Error {
 	default:
 		err = r.variableName(f)
 	}
-	f.key, f.hasKey, f.buf, f.val = "", false, "", nil
-	f.keyPos, f.bufPos = Pos{}, Pos{}
+	f.key, f.hasKey, f.keyPos, f.val = "", false, Pos{}, nil
+	f.clear()
 	return err
 }
 
@@ -62,29 +62,52 @@ func (r *reader) store(f *frame) *Error {
 	if err != nil {
 		return err
 	}
-	if f.val != nil && trim(f.buf) != "" && !isBlock(f.val) && !isVariable(f) {
-		r.warn(f.bufPos, fmt.Sprintf("'%s' is lost: it stands beside another value", abbreviate(trim(f.buf))), "put the whole value in quotes")
+	if f.val != nil && !f.blank && !isBlock(f.val) && !isVariable(f) {
+		r.warn(f.bufPos, fmt.Sprintf("'%s' is lost: it stands beside another value", abbreviate(f.bare())), "put the whole value in quotes")
 	}
 	if e := f.block.entry(f.key); e != nil {
 		r.warn(e.Pos, fmt.Sprintf("'%s' is lost: it is given again in line %d", f.key, f.keyPos.Line), "blocks of one name are not merged: the last one counts")
 		*e = Entry{f.key, v, f.keyPos}
 		return nil
 	}
-	f.block.Entries = append(f.block.Entries, Entry{f.key, v, f.keyPos})
+	f.block.add(Entry{f.key, v, f.keyPos})
 	return nil
+}
+
+// indexed is the number of entries from which on a block has an index: without
+// one, a block of a million entries takes hours.
+const indexed = 32
+
+func (b *Block) add(e Entry) {
+	b.Entries = append(b.Entries, e)
+	switch n := len(b.Entries); {
+	case n == indexed:
+		b.index = make(map[string]int, 2*n)
+		for i := range b.Entries {
+			b.index[b.Entries[i].Key] = i
+		}
+	case n > indexed:
+		b.index[e.Key] = n - 1
+	}
 }
 
 // isVariable reports whether the value is a variable and the bare text its
 // function's name.
 func isVariable(f *frame) bool {
 	v, ok := f.val.(*Variable)
-	return ok && trim(f.buf) == v.function()
+	return ok && f.bare() == v.function()
 }
 
 func isBlock(v Value) bool { _, ok := v.(*Block); return ok }
 
 // entry finds an entry of a block.
 func (b *Block) entry(key string) *Entry {
+	if b.index != nil {
+		if i, ok := b.index[key]; ok {
+			return &b.Entries[i]
+		}
+		return nil
+	}
 	for i := range b.Entries {
 		if b.Entries[i].Key == key {
 			return &b.Entries[i]
@@ -98,7 +121,7 @@ func (r *reader) item(f *frame) *Error {
 	if f.hasKey && f.key != "" && !isBlock(f.val) {
 		r.warn(f.keyPos, fmt.Sprintf("'%s' is lost: a list has no keys", f.key), "put the whole item in quotes")
 	}
-	if f.val == nil && trim(f.buf) == "" {
+	if f.val == nil && f.blank {
 		return nil
 	}
 	v, err := r.value(f)
@@ -111,7 +134,7 @@ func (r *reader) item(f *frame) *Error {
 // attribute sets one of a bean's attributes.
 func (r *reader) attribute(f *frame) *Error {
 	if !f.hasKey || f.key == "" {
-		if f.val != nil || trim(f.buf) != "" {
+		if f.val != nil || !f.blank {
 			r.warn(f.pos, "what stands here in the parentheses is lost: it has no key", "write (class: NAME)")
 		}
 		return nil
@@ -167,7 +190,7 @@ func (r *reader) closeList(f *frame, root bool) (Value, *Error) {
 	if f.kind == inList {
 		return f.list, r.item(f)
 	}
-	if root || f.val != nil || trim(f.buf) != "" {
+	if root || f.val != nil || !f.blank {
 		return nil, crash(f, "java.lang.NullPointerException", "nothing is open that this bracket could close", "")
 	}
 	r.warn(f.pos, "this bracket closes what another kind of bracket has opened", "")

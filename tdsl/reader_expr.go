@@ -4,12 +4,16 @@ package tdsl
 // word.
 func (r *reader) operator(f *frame, op byte) *Error {
 	left := f.val
-	if left == nil && op == '-' && trim(f.buf) == "" {
+	if left == nil && op == '-' && f.blank {
 		f.text("-")
 		return nil
 	}
+	if left == nil && f.mixed && !f.hasKey && f.kind != inList {
+		f.text(string(op)) // a word, which need not be looked at again
+		return nil
+	}
 	if left == nil {
-		s, err := r.bare(f, f.buf)
+		s, err := r.scalar(f, string(f.buf))
 		if err != nil {
 			return err
 		}
@@ -18,6 +22,7 @@ func (r *reader) operator(f *frame, op byte) *Error {
 	s, isScalar := left.(*Scalar)
 	if f.kind != inList && (!f.hasKey || isScalar && s.V == nil && !s.Quoted) {
 		f.text(string(op))
+		f.mixed = true
 		return nil
 	}
 	if f.kind == inEnv || f.kind == inProp {
@@ -31,7 +36,8 @@ func (r *reader) operator(f *frame, op byte) *Error {
 	}
 	f.expr.Args = append(f.expr.Args, left)
 	f.expr.Ops = append(f.expr.Ops, op)
-	f.val, f.buf, f.bufPos = nil, "", Pos{}
+	f.val = nil
+	f.clear()
 	return nil
 }
 
@@ -49,7 +55,7 @@ func (r *reader) finish(f *frame) *Error {
 	}
 	last := f.val
 	if last == nil {
-		s, err := r.bare(f, f.buf)
+		s, err := r.scalar(f, string(f.buf))
 		if err != nil {
 			return err
 		}
@@ -57,11 +63,11 @@ func (r *reader) finish(f *frame) *Error {
 			r.warn(f.expr.pos, "the calculation ends with an operator", "a calculation stands on one line")
 		}
 		last = s
-	} else if trim(f.buf) != "" && !isVariable(f) {
+	} else if !f.blank && !isVariable(f) {
 		r.warn(f.bufPos, "the text beside the quotes is lost", "")
 	}
 	f.expr.Args = append(f.expr.Args, last)
 	f.val, f.expr = f.expr, nil
-	f.buf = ""
+	f.clear()
 	return nil
 }

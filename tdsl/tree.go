@@ -34,6 +34,8 @@ type Block struct {
 	Declared   bool // had a (…) part: a bean definition, not a plain map
 	Entries    []Entry
 	At         Pos // of the name
+
+	index map[string]int // of Entries, in a block with many
 }
 
 // Entry is one key of a block. Keys are unique in a block: a later one has
@@ -46,10 +48,8 @@ type Entry struct {
 
 // Lookup returns the value of a key, or nil.
 func (b *Block) Lookup(key string) Value {
-	for i := range b.Entries {
-		if b.Entries[i].Key == key {
-			return b.Entries[i].Value
-		}
+	if e := b.entry(key); e != nil {
+		return e.Value
 	}
 	return nil
 }
