@@ -148,7 +148,7 @@ func (s *Service) dead(d repository.Device, err error) bool {
 // returns result; with remove-devices off it removes nothing and the answer is
 // that of a passing failure.
 func (s *Service) remove(ctx context.Context, d repository.Device, why repository.Reason, result error) error {
-	attrs := []any{"why", why, "provider", d.Provider, "account", d.Account, "token", shortToken(d.Token)}
+	attrs := []any{"why", why, "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token)}
 	if !s.cfg.RemoveDevices {
 		s.log.Info("device would be removed (remove-devices is off)", attrs...)
 		if result == nil {
@@ -181,7 +181,7 @@ func (s *Service) warn(d repository.Device, n providers.Notification, err error)
 	if !ok {
 		return
 	}
-	s.log.Warn("push not accepted", "provider", d.Provider, "account", d.Account, "token", shortToken(d.Token),
+	s.log.Warn("push not accepted", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token),
 		"id", n.ID, "err", err, "before", before)
 }
 

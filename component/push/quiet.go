@@ -1,8 +1,6 @@
 package push
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"sync"
 	"time"
 )
@@ -43,11 +41,4 @@ func (q *quiet) let(key string, now time.Time) (ok bool, before int) {
 	before = h.count
 	*h = held{when: now}
 	return true, before
-}
-
-// shortToken is how a token stands in a log: the first 8 hex digits of its
-// SHA-256.
-func shortToken(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
 }

@@ -73,7 +73,7 @@ func (s *Service) Register(ctx context.Context, service string, from jid.JID, r 
 	if err != nil {
 		return repository.Device{}, providers.Info{}, fmt.Errorf("register device: %w", err)
 	}
-	s.log.Info("device registered", "provider", d.Provider, "account", d.Account, "token", shortToken(d.Token), "node", d.Node)
+	s.log.Info("device registered", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token), "node", d.Node)
 	return d, p.Info(), nil
 }
 
@@ -92,7 +92,7 @@ func (s *Service) Unregister(ctx context.Context, service string, from jid.JID, 
 	if err != nil {
 		return fmt.Errorf("unregister device: %w", err)
 	}
-	s.log.Info("device removed", "why", repository.ReasonUnregistered, "provider", d.Provider, "account", d.Account, "token", shortToken(d.Token))
+	s.log.Info("device removed", "why", repository.ReasonUnregistered, "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token))
 	return nil
 }
 

@@ -4,18 +4,14 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tpush/tpush/providers"
 )
 
-// Sizes of push payloads in bytes (Apple, "Generating a remote notification"),
-// and of texts in characters (guide §6.1.2).
+// Sizes of push payloads in bytes (Apple, "Generating a remote notification").
 const (
 	maxPayload     = 4096
 	maxVoIPPayload = 5120
-	maxBody        = 512
-	shortBody      = 500
 )
 
 // Push types and priorities (Apple, "Sending notification requests to APNs").
@@ -156,7 +152,7 @@ func (s *style) fill(c *content, n providers.Notification) {
 		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
 		return
 	}
-	c.Sender, c.Nickname, c.Body = n.Sender, n.Nickname, shorten(n.Body)
+	c.Sender, c.Nickname, c.Body = n.Sender, n.Nickname, n.ShortBody()
 }
 
 // alertOf is the text that is shown when the app does not make its own.
@@ -182,14 +178,6 @@ func nameOf(n providers.Notification) string {
 	}
 	local, _, _ := strings.Cut(bare, "@")
 	return local
-}
-
-// shorten cuts a long text (guide §6.1.2).
-func shorten(body string) string {
-	if utf8.RuneCountInString(body) <= maxBody {
-		return body
-	}
-	return string([]rune(body)[:shortBody]) + "…"
 }
 
 // fit encodes the payload and takes away until it has the size: first from the
@@ -221,7 +209,7 @@ func (s *style) fit(c content, n providers.Notification) []byte {
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.
 func (s *style) literally(m message, n providers.Notification) message {
-	c := content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: shorten(n.Body)}
+	c := content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
 	m.background()
 	m.payload = s.fit(c, n)
 	return m

@@ -126,11 +126,3 @@ func TestSizes(t *testing.T) {
 		})
 	}
 }
-
-func TestBodyLength(t *testing.T) {
-	for n, want := range map[int]int{0: 0, 1: 1, 512: 512, 513: 501, 5000: 501} {
-		if got := len([]rune(shorten(strings.Repeat("é", n)))); got != want {
-			t.Errorf("%d characters become %d, want %d", n, got, want)
-		}
-	}
-}

@@ -2,14 +2,12 @@ package apns
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -57,7 +55,7 @@ func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error
 	if err != nil {
 		return nil, err
 	}
-	roots, err := roots(below(home, cfg.CAFile))
+	roots, err := h2.Roots(below(home, cfg.CAFile))
 	if err != nil {
 		return nil, fmt.Errorf("ca-file: %w", err)
 	}
@@ -118,24 +116,6 @@ func (c *Config) topicOf(id *identity) (string, error) {
 	return c.Topic, nil
 }
 
-func roots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil // the system's
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
-	}
-	return pool, nil
-}
-
 func describe(name string, aliases []string, calls bool) providers.Info {
 	features := []string{"tigase:push:encrypt:0", "tigase:push:priority:0"}
 	if calls {
@@ -188,17 +168,11 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 			err = other
 		}
 	}
-	p.log.Debug("push", "id", m.id, "token", short(m.token), "type", m.pushType, "err", err)
+	p.log.Debug("push", "id", m.id, "token", providers.ShortToken(m.token), "type", m.pushType, "err", err)
 	if err != nil {
 		return err
 	}
 	return nil
-}
-
-// short is how a token stands in a log.
-func short(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
 }
 
 // Close closes the idle connections.

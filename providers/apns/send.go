@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/sideshow/apns2"
@@ -48,7 +47,7 @@ func (t *notes) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if x != nil {
 		x.status = resp.StatusCode
-		x.retryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+		x.retryAfter = providers.RetryAfter(resp.Header, time.Now())
 	}
 	resp.Body = &limited{io.LimitReader(resp.Body, maxAnswer), resp.Body}
 	return resp, nil
@@ -57,17 +56,6 @@ func (t *notes) RoundTrip(req *http.Request) (*http.Response, error) {
 type limited struct {
 	io.Reader
 	io.Closer
-}
-
-// retryAfter reads the header: seconds or a date (RFC 9110 section 10.2.3).
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(value); err == nil && n > 0 {
-		return time.Duration(min(n, 86400)) * time.Second
-	}
-	if t, err := http.ParseTime(value); err == nil && t.After(now) {
-		return t.Sub(now)
-	}
-	return 0
 }
 
 // send makes one request.

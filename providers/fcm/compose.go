@@ -3,19 +3,14 @@ package fcm
 import (
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"firebase.google.com/go/v4/messaging"
 	"github.com/tpush/tpush/providers"
 )
 
-// Sizes of a message's data in bytes (Google, "About FCM messages") and of
-// texts in characters (guide §6.1.1).
-const (
-	maxData   = 4096
-	maxBody   = 512
-	shortBody = 500
-)
+// maxData is the size of a message's data in bytes (Google, "About FCM
+// messages").
+const maxData = 4096
 
 const (
 	// life is how long Google keeps a message for a device that is off: the
@@ -39,7 +34,7 @@ func compose(token string, n providers.Notification) *messaging.Message {
 		}
 	} else {
 		set(data, "sender", n.Sender)
-		set(data, "body", shorten(n.Body))
+		set(data, "body", n.ShortBody())
 		set(data, "nickname", n.Nickname)
 	}
 	set(data, "event", n.Event)
@@ -64,14 +59,6 @@ func set(data map[string]string, key, value string) {
 	if value != "" {
 		data[key] = value
 	}
-}
-
-// shorten cuts a long text (guide §6.1.1).
-func shorten(body string) string {
-	if utf8.RuneCountInString(body) <= maxBody {
-		return body
-	}
-	return string([]rune(body)[:shortBody]) + "…"
 }
 
 // fit takes away until the data has the size: first the body's end, then the

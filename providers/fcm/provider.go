@@ -3,9 +3,7 @@ package fcm
 import (
 	"context"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -128,7 +126,7 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 	}
 	defer func() { <-p.slots }()
 	err := p.send(ctx, compose(to.Token, n))
-	p.log.Debug("push", "id", n.ID, "token", short(to.Token), "err", err)
+	p.log.Debug("push", "id", n.ID, "token", providers.ShortToken(to.Token), "err", err)
 	if err != nil {
 		return err
 	}
@@ -161,12 +159,6 @@ func (p *Provider) send(ctx context.Context, m *messaging.Message) *providers.Er
 		return x.err
 	}
 	return &providers.Error{Kind: providers.Refused, Err: errors.New("the message was not sent: firebase's client refuses it")}
-}
-
-// short is how a token stands in a log.
-func short(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
 }
 
 // Close closes the idle connections.

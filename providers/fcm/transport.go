@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,13 +11,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/tpush/tpush/providers"
+	"github.com/tpush/tpush/providers/h2"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/jwt"
 )
@@ -47,25 +45,12 @@ func transport(caFile, home string) (*http.Transport, error) {
 		ResponseHeaderTimeout: 30 * time.Second,
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
-	if caFile == "" {
-		return t, nil
-	}
-	if !filepath.IsAbs(caFile) {
+	if caFile != "" && !filepath.IsAbs(caFile) {
 		caFile = filepath.Join(home, caFile)
 	}
-	pem, err := os.ReadFile(caFile)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", caFile)
-	}
+	pool, err := h2.Roots(caFile)
 	t.TLSClientConfig.RootCAs = pool
-	return t, nil
+	return t, err
 }
 
 // exchange is what became of one request.
@@ -150,7 +135,7 @@ func (x *exchange) note(resp *http.Response) error {
 		return err
 	}
 	x.status, x.body, x.contentType = resp.StatusCode, body, resp.Header.Get("Content-Type")
-	x.retryAfter = retryAfter(resp.Header.Get("Retry-After"), time.Now())
+	x.retryAfter = providers.RetryAfter(resp.Header, time.Now())
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
 }
@@ -174,15 +159,4 @@ func tokenError(err error) *providers.Error {
 		e.Err = fmt.Errorf("fetch access token: %s %s", why.Code, why.Description)
 	}
 	return e
-}
-
-// retryAfter reads the header: seconds or a date (RFC 9110 section 10.2.3).
-func retryAfter(value string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(value); err == nil && n > 0 {
-		return time.Duration(min(n, 86400)) * time.Second
-	}
-	if t, err := http.ParseTime(value); err == nil && t.After(now) {
-		return t.Sub(now)
-	}
-	return 0
 }
