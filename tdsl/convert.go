@@ -2,10 +2,11 @@ package tdsl
 
 import (
 	"encoding"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,14 @@ var (
 	valueType    = reflect.TypeFor[Value]()
 )
 
+// Array is a property that is a Java array: unlike in a list, a backslash keeps a
+// comma from separating, and numbers in a list have to be of its own type.
+type Array[T any] []T
+
+func (Array[T]) array() {}
+
+type javaArray interface{ array() }
+
 // errNull means that null meets a type that cannot hold it.
 var errNull = errors.New("null is no value here")
 
@@ -25,41 +34,42 @@ func convert(v Value, env Env, target reflect.Value) error {
 		target.Set(reflect.ValueOf(v))
 		return nil
 	}
+	if l, ok := v.(*List); ok {
+		return convertList(l.Items, env, target)
+	}
 	result, err := v.Eval(env)
 	if err != nil {
-		if l, ok := v.(*List); ok && target.Kind() == reflect.Slice {
-			return convertList(l.Items, env, target)
-		}
 		return err
 	}
-	if result == nil {
-		if x, ok := v.(*Variable); ok {
-			return fmt.Errorf("%s is not set and has no default", x.name())
-		}
+	if x, ok := v.(*Variable); ok && result == nil {
+		return fmt.Errorf("%s is not set and has no default", x.name())
 	}
 	if result == nil || result == "null" {
 		return setNull(target)
 	}
-	if target.Kind() == reflect.Pointer {
+	switch {
+	case target.Kind() == reflect.Pointer && !unmarshals(target):
 		target.Set(reflect.New(target.Type().Elem()))
 		return convert(v, env, target.Elem())
-	}
-	switch x := v.(type) {
-	case *Block:
-		return convertBlock(x, env, target)
-	case *List:
-		if target.Kind() != reflect.Slice {
-			return errors.New("a list does not fit here")
-		}
-		return convertList(x.Items, env, target)
+	case target.Kind() == reflect.Interface:
+		target.Set(reflect.ValueOf(result))
+		return nil
+	case isBlock(v):
+		return convertBlock(v.(*Block), env, target)
 	}
 	return convertText(textOf(result), target)
+}
+
+// unmarshals reports whether a type reads itself from text.
+func unmarshals(target reflect.Value) bool {
+	_, ok := target.Interface().(encoding.TextUnmarshaler)
+	return ok && !target.IsNil()
 }
 
 // setNull sets what can be empty; numbers and booleans cannot.
 func setNull(target reflect.Value) error {
 	switch target.Kind() {
-	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer:
+	case reflect.String, reflect.Slice, reflect.Map, reflect.Pointer, reflect.Interface:
 		target.SetZero()
 		return nil
 	}
@@ -79,10 +89,11 @@ func textOf(v any) string {
 
 // convertText reads text into a target, with the white space around it removed.
 func convertText(text string, target reflect.Value) error {
-	if target.CanAddr() {
-		if u, ok := target.Addr().Interface().(encoding.TextUnmarshaler); ok {
-			return u.UnmarshalText([]byte(trim(text)))
-		}
+	switch u := target.Addr().Interface().(type) {
+	case *regexp.Regexp: // the one kind of text that is not trimmed
+		return u.UnmarshalText([]byte(text))
+	case encoding.TextUnmarshaler:
+		return u.UnmarshalText([]byte(trim(text)))
 	}
 	if target.Type() == durationType {
 		d, err := parseDuration(trim(text))
@@ -121,12 +132,15 @@ func isTrue(text string) bool {
 	return false
 }
 
+// javaNumber is what Double.parseDouble takes, hexadecimal numbers aside.
+var javaNumber = regexp.MustCompile(`^[-+]?(NaN|Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?[dDfF]?)$`)
+
 func parseJavaFloat(text string, size int) (float64, error) {
-	text = strings.TrimRight(text, "dDfF")
-	f, err := strconv.ParseFloat(text, size)
-	if err != nil && !math.IsInf(f, 0) {
+	if !javaNumber.MatchString(text) {
 		return 0, errors.New("a number is expected")
 	}
+	// The pattern lets only numbers through; one out of range is infinite.
+	f, _ := strconv.ParseFloat(strings.TrimRight(text, "dDfF"), size)
 	return f, nil
 }
 
@@ -134,9 +148,17 @@ func parseJavaFloat(text string, size int) (float64, error) {
 // comma behind a backslash does not separate, and empty parts at the end do not
 // count.
 func convertParts(text string, target reflect.Value) error {
+	if kind := target.Type().Elem().Kind(); isArray(target) && (kind == reflect.Int8 || kind == reflect.Uint16) {
+		if data, ok, err := prefixed(text); ok || err != nil {
+			return setData(data, err, target)
+		}
+	}
 	parts := splitText(text)
 	out := reflect.MakeSlice(target.Type(), len(parts), len(parts))
 	for i, p := range parts {
+		if isArray(target) {
+			p = unescape(p)
+		}
 		if err := convertItem(p, out.Index(i)); err != nil {
 			return err
 		}
@@ -144,6 +166,38 @@ func convertParts(text string, target reflect.Value) error {
 	target.Set(out)
 	return nil
 }
+
+func isArray(target reflect.Value) bool {
+	_, ok := target.Interface().(javaArray)
+	return ok
+}
+
+// prefixed reads what a byte or char array can be written as beside a list.
+func prefixed(text string) (data []byte, ok bool, err error) {
+	if s, found := strings.CutPrefix(text, "string:"); found {
+		return []byte(s), true, nil
+	}
+	if s, found := strings.CutPrefix(text, "base64:"); found {
+		data, err = base64.StdEncoding.DecodeString(s)
+		return data, true, err
+	}
+	return nil, false, nil
+}
+
+func setData(data []byte, err error, target reflect.Value) error {
+	out := reflect.MakeSlice(target.Type(), len(data), len(data))
+	for i, b := range data {
+		if out.Index(i).CanInt() {
+			out.Index(i).SetInt(int64(int8(b)))
+		} else {
+			out.Index(i).SetUint(uint64(b))
+		}
+	}
+	target.Set(out)
+	return err
+}
+
+func unescape(s string) string { return strings.ReplaceAll(s, `\,`, ",") }
 
 // splitText splits at commas not preceded by a backslash.
 func splitText(text string) []string {
@@ -167,33 +221,81 @@ func splitText(text string) []string {
 
 // convertItem reads one part of a list: a string keeps its white space.
 func convertItem(text string, target reflect.Value) error {
-	if target.Kind() == reflect.String {
+	switch {
+	case target.Kind() == reflect.String && target.Type().PkgPath() == "":
 		target.SetString(text)
 		return nil
+	case target.Kind() == reflect.Pointer:
+		if text == "null" {
+			return nil
+		}
+		target.Set(reflect.New(target.Type().Elem()))
+		return convertItem(text, target.Elem())
 	}
 	return convertText(text, target)
 }
 
 func convertList(items []Value, env Env, target reflect.Value) error {
+	if target.Kind() != reflect.Slice {
+		return errors.New("a list does not fit here")
+	}
 	out := reflect.MakeSlice(target.Type(), len(items), len(items))
 	for i, item := range items {
-		v, err := item.Eval(env)
-		if err != nil {
-			return err
-		}
-		switch {
-		case v == nil || v == "null":
-			err = errNull
-		case reflect.TypeOf(item) == reflect.TypeFor[*Block](), reflect.TypeOf(item) == reflect.TypeFor[*List]():
-			err = convert(item, env, out.Index(i))
-		default:
-			err = convertItem(textOf(v), out.Index(i))
+		var err error
+		if isArray(target) {
+			err = arrayItem(item, env, out.Index(i))
+		} else {
+			err = listItem(item, env, out.Index(i))
 		}
 		if err != nil {
 			return fmt.Errorf("item %d: %w", i+1, err)
 		}
 	}
 	target.Set(out)
+	return nil
+}
+
+// listItem reads an item of a list: null is no item.
+func listItem(item Value, env Env, target reflect.Value) error {
+	if isBlock(item) {
+		return convert(item, env, target)
+	}
+	if _, ok := item.(*List); ok {
+		return convert(item, env, target)
+	}
+	v, err := item.Eval(env)
+	if err != nil {
+		return err
+	}
+	if v == nil || v == "null" {
+		return errNull
+	}
+	return convertItem(textOf(v), target)
+}
+
+// arrayItem reads an item of an array: text is converted, anything else is
+// stored as it is and has to fit.
+func arrayItem(item Value, env Env, target reflect.Value) error {
+	v, err := item.Eval(env)
+	if err != nil {
+		return err
+	}
+	if s, ok := v.(string); ok && s != "null" {
+		return convertItem(unescape(s), target)
+	}
+	if v == nil || v == "null" {
+		return setNull(target)
+	}
+	if target.Kind() == reflect.Pointer {
+		target.Set(reflect.New(target.Type().Elem()))
+		target = target.Elem()
+	}
+	value := reflect.ValueOf(v)
+	widened := value.Kind() == reflect.Int32 && target.Kind() == reflect.Int64
+	if value.Type() != target.Type() && !widened {
+		return errors.New("its kind does not fit this array: write it in quotes")
+	}
+	target.Set(value.Convert(target.Type()))
 	return nil
 }
 
@@ -204,10 +306,10 @@ func convertBlock(b *Block, env Env, target reflect.Value) error {
 		out := reflect.MakeMap(target.Type())
 		for _, e := range b.Entries {
 			v := reflect.New(target.Type().Elem()).Elem()
-			if err := convert(e.Value, env, v); err != nil {
+			if err := mapValue(e.Value, env, v); err != nil {
 				return fmt.Errorf("'%s': %w", e.Key, err)
 			}
-			out.SetMapIndex(reflect.ValueOf(strings.ReplaceAll(e.Key, `\,`, ",")), v)
+			out.SetMapIndex(reflect.ValueOf(unescape(e.Key)), v)
 		}
 		target.Set(out)
 		return nil
@@ -219,4 +321,19 @@ func convertBlock(b *Block, env Env, target reflect.Value) error {
 		return err
 	}
 	return errors.New("a block in braces does not fit here")
+}
+
+// mapValue reads a map's value: text keeps its white space and loses the
+// backslashes in front of commas.
+func mapValue(v Value, env Env, target reflect.Value) error {
+	elem := target.Type()
+	if elem.Kind() == reflect.Pointer {
+		elem = elem.Elem()
+	}
+	if s, ok := v.(*Scalar); ok && elem.Kind() == reflect.String {
+		if text, ok := s.V.(string); ok {
+			return convertItem(unescape(text), target)
+		}
+	}
+	return convert(v, env, target)
 }

@@ -119,3 +119,33 @@ func normal(v any) any {
 	}
 	return v
 }
+
+func TestWritten(t *testing.T) {
+	compared := 0
+	for _, name := range corpusFiles(t) {
+		want, err := os.ReadFile(strings.TrimSuffix(name, ".tdsl") + ".written")
+		if err != nil {
+			continue // where Tigase's text depends on the Java runtime
+		}
+		compared++
+		src, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Load(name, strings.NewReader(string(src)))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var got strings.Builder
+		if err := Format(&got, f); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != string(want) {
+			t.Errorf("%s:\n got %q\nwant %q", filepath.Base(name), got.String(), want)
+		}
+	}
+	if compared == 0 && os.Getenv("TPUSH_TDSL_CORPUS") == "" {
+		t.Error("nothing to compare with")
+	}
+}
