@@ -1,6 +1,8 @@
 package tdsl
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -153,4 +155,22 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestAllErrorsAtOnce(t *testing.T) {
+	f, err := Load("t", strings.NewReader("a = read-only\nb {\n  x = 99999999999\n  y = 5 }\n}\n}\nz (clas: x) {}\nlast = [ 1"))
+	var all Errors
+	if !errors.As(err, &all) {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range all {
+		got = append(got, fmt.Sprintf("%d:%d", e.Pos.Line, e.Pos.Col))
+	}
+	if want := []string{"1:9", "3:18", "5:1", "6:1", "7:11", "8:11"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("errors at %v, want %v:\n%v", got, want, err)
+	}
+	if len(f.Warnings) == 0 {
+		t.Error("the warning is gone")
+	}
 }

@@ -131,7 +131,7 @@ func ErrorJSON(err error) ([]byte, bool) {
 	if !errors.As(err, &all) || len(all) == 0 {
 		return nil, false
 	}
-	e := all[len(all)-1]
+	e := all[0]
 	out := object{"error": e.failure.kind}
 	switch e.failure.kind {
 	case kindUnsupported:

@@ -30,15 +30,14 @@ var grammar = participle.MustBuild[document](participle.Lexer(tokens))
 type document struct {
 	root     *Block
 	warnings Errors
-	failed   *Error
-	offset   int // of the failure, in bytes
+	errors   Errors
 }
 
 // Parse implements participle's Parseable.
 func (d *document) Parse(lex *lexer.PeekingLexer) error {
 	r := &reader{lex: lex, line: 1, col: 1}
-	d.root, d.failed = r.file()
-	d.warnings, d.offset = r.warnings, r.offset
+	d.root = r.file()
+	d.warnings, d.errors = r.warnings, r.errors
 	for !lex.Peek().EOF() { // what is left after an error
 		lex.Next()
 	}

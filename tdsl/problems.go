@@ -7,6 +7,9 @@ import (
 
 // warn notes that Tigase's reader loses something.
 func (r *reader) warn(pos Pos, msg, hint string) {
+	if pos.Line == 0 { // of text that is empty
+		pos = r.pos()
+	}
 	r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
 }
 

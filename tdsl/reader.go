@@ -2,14 +2,16 @@ package tdsl
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/participle/v2/lexer"
 )
 
-// Load reads a file; it evaluates nothing. The error is [Errors] when the text
-// is at fault. Warnings of the file say where Tigase's reader, and so this one,
-// loses what is written.
+// Load reads a file; it evaluates nothing. Warnings of the file say where
+// Tigase's reader, and so this one, loses what is written. The error is [Errors]
+// when the text is at fault: all that is wrong, the first being the one that
+// Tigase stops at; the file then holds the warnings only.
 func Load(name string, src io.Reader) (*File, error) {
 	text, err := readSource(name, src)
 	if err != nil {
@@ -19,13 +21,12 @@ func Load(name string, src io.Reader) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if doc.failed != nil {
-		doc.failed.Line = lineOf(text, doc.offset)
-		return nil, append(doc.warnings, doc.failed)
-	}
 	lines := strings.Split(text, "\n")
-	for _, w := range doc.warnings {
-		w.Line = lines[w.Pos.Line-1]
+	for _, e := range slices.Concat(doc.warnings, doc.errors) {
+		e.Line = lines[e.Pos.Line-1]
+	}
+	if len(doc.errors) > 0 {
+		return &File{Warnings: doc.warnings}, doc.errors
 	}
 	return &File{Root: *doc.root, Warnings: doc.warnings}, nil
 }
@@ -45,9 +46,9 @@ const (
 type reader struct {
 	lex       *lexer.PeekingLexer
 	line, col int // of the next token
-	offset    int // of the token last read, in bytes
 	depth     int
 	warnings  Errors
+	errors    Errors
 }
 
 // frame is what Tigase's reader keeps for each open bracket.
@@ -71,11 +72,26 @@ type frame struct {
 }
 
 // file reads the global scope.
-func (r *reader) file() (*Block, *Error) {
+func (r *reader) file() *Block {
 	root := &Block{Active: true, At: r.pos()}
 	f := &frame{kind: inMap, block: root, blank: true}
-	_, err := r.run(f, true)
-	return root, err
+	if _, err := r.run(f, true); err != nil {
+		r.errors = append(r.errors, err)
+	}
+	return root
+}
+
+// maxErrors is how many errors of a file are told.
+const maxErrors = 50
+
+// goOn notes an error and reports whether reading can go on after it, to find
+// what else is wrong.
+func (r *reader) goOn(err *Error) bool {
+	if err.failure.kind == kindLimit || err.failure.kind == kindFormat || len(r.errors) == maxErrors {
+		return false
+	}
+	r.errors = append(r.errors, err)
+	return true
 }
 
 // pos is the place of the next token.
@@ -86,7 +102,6 @@ func (r *reader) pos() Pos {
 // next takes a token and moves the place behind it.
 func (r *reader) next() *lexer.Token {
 	tok := r.lex.Next()
-	r.offset = tok.Pos.Offset
 	for _, c := range tok.Value {
 		switch {
 		case c == '\n':
@@ -127,11 +142,11 @@ func (r *reader) run(f *frame, root bool) (Value, *Error) {
 			var out Value
 			var closed bool
 			out, closed, err = r.punct(f, tok.Value[0], root)
-			if closed {
+			if closed && !root {
 				return out, err
 			}
 		}
-		if err != nil {
+		if err != nil && !r.goOn(err) {
 			return nil, err
 		}
 	}
@@ -234,6 +249,9 @@ func (r *reader) open(f *frame) *Error {
 	if !f.hasKey {
 		f.key, f.keyPos = f.name()
 		f.hasKey = true
+		if f.keyPos.Line == 0 {
+			f.keyPos = f.pos
+		}
 	}
 	f.clear()
 	b, isBlock := f.val.(*Block)
@@ -242,9 +260,6 @@ func (r *reader) open(f *frame) *Error {
 			r.warn(b.At, "this block is lost: another follows it on the same line", "put a line end between them")
 		}
 		b = &Block{Name: f.key, Active: true, At: f.keyPos}
-		if f.keyPos.Line == 0 {
-			b.At = f.pos
-		}
 	}
 	if f.kind == inMap && f.key == "" {
 		r.warn(f.pos, "this block is lost: it has no name", "put the name on the line of the brace")

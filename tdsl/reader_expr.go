@@ -28,11 +28,13 @@ func (r *reader) operator(f *frame, op byte) *Error {
 	if f.kind == inEnv || f.kind == inProp {
 		return crash(f, "java.lang.ClassCastException", "nothing is calculated inside a variable", "")
 	}
+	if isScalar && is[string](s.V) && op != '+' {
+		f.val = nil
+		f.clear()
+		return unsupported(f.pos, stringOperation[op], "a text with one of the characters + - * / stands in quotes")
+	}
 	if f.expr == nil {
 		f.expr = &Expr{pos: left.Pos()}
-	}
-	if isScalar && is[string](s.V) && op != '+' {
-		return unsupported(f.pos, stringOperation[op], "a text with one of the characters + - * / stands in quotes")
 	}
 	f.expr.Args = append(f.expr.Args, left)
 	f.expr.Ops = append(f.expr.Ops, op)

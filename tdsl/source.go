@@ -69,15 +69,6 @@ func malformed(b []byte) int {
 	return n
 }
 
-// lineOf returns the line of text that offset stands in, without its line end.
-func lineOf(text string, offset int) string {
-	start := strings.LastIndexByte(text[:offset], '\n') + 1
-	if end := strings.IndexByte(text[start:], '\n'); end >= 0 {
-		return text[start : start+end]
-	}
-	return text[start:]
-}
-
 // trim removes white space as Java's String.trim does: everything up to U+0020,
 // and nothing else that Unicode calls white space.
 func trim(s string) string {

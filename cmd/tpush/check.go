@@ -24,7 +24,7 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	g, buildErr := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler))
+	g, buildErr := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler))
 	findings := withFailures(g, buildErr)
 	if err := g.Close(); err != nil {
 		return fmt.Errorf("close: %w", err)
@@ -106,7 +106,7 @@ func (c *beansCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	g, buildErr := beans.Build(ctx, file, c.environment(), classes(c.Home), slog.New(slog.DiscardHandler), c.Activate...)
+	g, buildErr := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler), c.Activate...)
 	if c.Dot {
 		err = g.WriteDot(io.out)
 	} else {

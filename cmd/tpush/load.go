@@ -34,20 +34,31 @@ func (s *source) name() string {
 	return defaultFile
 }
 
-// environment is what variables are taken from.
-func (s *source) environment() tdsl.Env {
-	return tdsl.Env{
-		Var: func(name string) (string, bool) {
-			if v, ok := s.Env[name]; ok {
-				return v, true
-			}
-			return os.LookupEnv(name)
-		},
-		Prop: func(name string) (string, bool) {
-			v, ok := s.Prop[name]
+// environment is what variables are taken from: the flags, the process's
+// environment, and for properties the file's globals that begin with two dashes
+// (Tigase makes system properties of them). The file may be nil.
+func (s *source) environment(file *tdsl.File) tdsl.Env {
+	env := tdsl.Env{Var: func(name string) (string, bool) {
+		if v, ok := s.Env[name]; ok {
+			return v, true
+		}
+		return os.LookupEnv(name)
+	}}
+	env.Prop = func(name string) (string, bool) {
+		if v, ok := s.Prop[name]; ok || file == nil {
 			return v, ok
-		},
+		}
+		value := file.Root.Lookup("--" + name)
+		if value == nil {
+			return "", false
+		}
+		v, err := value.Eval(tdsl.Env{Var: env.Var})
+		if err != nil || v == nil {
+			return "", false
+		}
+		return fmt.Sprint(v), true
 	}
+	return env
 }
 
 // load reads the configuration. What is wrong with it is printed; the error is
@@ -67,13 +78,16 @@ func (s *source) load(w io.Writer) (*tdsl.File, error) {
 	var all tdsl.Errors
 	switch {
 	case errors.As(err, &all):
-		for i, e := range all {
-			severity := beans.Warning
-			if i == len(all)-1 {
-				severity = beans.Fault
+		src := newLines(name)
+		if file != nil {
+			for _, e := range file.Warnings {
+				printFinding(w, beans.Finding{Severity: beans.Warning, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, src)
 			}
-			printFinding(w, beans.Finding{Severity: severity, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, newLines(name))
 		}
+		for _, e := range all {
+			printFinding(w, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, src)
+		}
+		fmt.Fprintf(w, "%s: %s\n", name, plural(len(all), "error"))
 		return nil, exit(exitConfig)
 	case err != nil:
 		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)

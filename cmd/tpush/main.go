@@ -29,6 +29,8 @@ type cli struct {
 	Run     runCommand       `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
 	Check   checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
 	Beans   beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
+	Dump    dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
+	Fmt     fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
 	Demo    demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -66,7 +66,7 @@ func serve(ctx context.Context, src *source, w io.Writer, l *slog.Logger, strict
 	if err != nil {
 		return err
 	}
-	g, err := beans.Build(ctx, file, src.environment(), classes(src.Home), l, activate...)
+	g, err := beans.Build(ctx, file, src.environment(file), classes(src.Home), l, activate...)
 	for _, f := range g.Findings {
 		l.Log(ctx, levelOf(f.Severity), f.Msg, "at", f.Pos.String(), "advice", f.Hint)
 	}

@@ -24,7 +24,7 @@ const ItemsFile = "etc/externalComponentItems"
 type Config struct {
 	// Items are the component domains and their servers. They come before those
 	// of ItemsFile: the first source that has a domain counts.
-	Items []Item `tdsl:"items"`
+	Items []Item `tdsl:"items,secret"`
 	// PerHost is the number of connections to each address of a server that
 	// allows several (Tigase, ejabberd). With one, its loss makes the domain
 	// unknown to the server for a moment, which costs registrations.

@@ -11,8 +11,8 @@ import (
 // Item is one component domain and where its server is, as Tigase's
 // "external components" have it.
 type Item struct {
-	Domain   string `tdsl:"domain"`   // our address, and the stream's "to"
-	Password string `tdsl:"password"` // the secret shared with the server
+	Domain   string `tdsl:"domain"`          // our address, and the stream's "to"
+	Password string `tdsl:"password,secret"` // the secret shared with the server
 	// Type is seen from the process that uses the list: connect dials; accept
 	// is the server's own listener, which is dialled too.
 	Type string `tdsl:"type"`
