@@ -38,7 +38,7 @@ func calculated(e tdsl.Entry, env tdsl.Env) tdsl.Value {
 
 func dumpBeans(beans []*Bean) (out []tdsl.Entry) {
 	for _, b := range beans {
-		block := &tdsl.Block{Name: b.Name, Active: b.State == Active || b.State == Failed, Declared: true}
+		block := &tdsl.Block{Name: b.Name, Active: b.State != Inactive, Declared: true}
 		switch {
 		case b.class == nil:
 			block.Class, block.HasClass = b.block.Class, b.block.HasClass

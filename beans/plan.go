@@ -47,6 +47,10 @@ func (b *Bean) Class() string {
 	return b.class.name
 }
 
+// Config is the struct that the bean's block was decoded into; nil for a bean
+// that is not active.
+func (b *Bean) Config() any { return b.config }
+
 // Path is the bean's name behind those of the beans around it.
 func (b *Bean) Path() string {
 	if b.parent == nil || b.parent.parent == nil {

@@ -15,8 +15,13 @@ type Pos struct {
 	Col  int // from 1, in UTF-16 code units, as Tigase counts
 }
 
-// String returns file:line:col.
-func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col) }
+// String returns file:line:col, or the file alone when there is no line.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
 
 // File is one configuration file as read.
 type File struct {

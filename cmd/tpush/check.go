@@ -25,7 +25,7 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	g, buildErr := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler))
-	findings := withFailures(g, buildErr)
+	findings := append(withFailures(g, buildErr), exposed(c.name(), c.Home, g.Root)...)
 	if err := g.Close(); err != nil {
 		return fmt.Errorf("close: %w", err)
 	}

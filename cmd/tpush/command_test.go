@@ -221,7 +221,11 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestShippedConfiguration(t *testing.T) {
-	code, out, errs := tpush("check", "--strict", filepath.Join("..", "..", "etc", "config.tdsl"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "etc", "config.tdsl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := tpush("check", "--strict", configFile(t, string(text)))
 	if code != exitGood {
 		t.Errorf("exit code %d\n%s%s", code, out, errs)
 	}
@@ -278,6 +282,71 @@ func TestBind(t *testing.T) {
 		}
 		if !strings.Contains(text, tc.want) {
 			t.Errorf("%s: %s, want %s", name, text, tc.want)
+		}
+	}
+}
+
+func TestDump(t *testing.T) {
+	file := configFile(t, "--mine = 'x'\nadmins = [ 'a@b' ]\ndataSource {\n    default () {\n        uri = 'jdbc:mysql://h/db?user=u&password=hunter2'\n    }\n}\n"+
+		"ext () {\n    items = [ 'push.b:hunter2:connect:5347:h:accept' ]\n}\npush () {\n    domain = prop('mine') + '.b'\n}\nmuc () {\n}\n")
+	code, out, errs := tpush("dump", file)
+	if code != exitGood {
+		t.Fatalf("exit code %d\n%s", code, errs)
+	}
+	for _, want := range []string{"password=*******", "password = '*******'", "push (class: tigase.push.PushNotificationsComponent) {", "'remove-devices' = true", "'x.b'", "admins = [ 'a@b' ]", "muc () {}"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the dump does not hold %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out+errs, "hunter2") {
+		t.Errorf("the dump shows a secret:\n%s%s", out, errs)
+	}
+	code, out, errs = tpush("dump", "--tree", "--env", "A=1,2", "--env", "B=", configFile(t, "a = env('A')\nb = env('B')\nc = env('HOME')\nd { x = 1 }\n"))
+	for _, want := range []string{`"calculated": "1,2"`, `"calculated": ""`, `"calculated": null`} {
+		if code != exitGood || !strings.Contains(out, want) {
+			t.Errorf("exit code %d, the tree does not hold %s:\n%s", code, want, out)
+		}
+	}
+	if !strings.Contains(errs, "'x' is lost") || strings.Contains(out, "lost") {
+		t.Errorf("the warning is not on standard error alone:\n%s\n%s", out, errs)
+	}
+	code, out, errs = tpush("dump", "--tree", configFile(t, "a = 'x\n"))
+	if code != exitConfig || !strings.Contains(out, `"error": "invalid-format"`) || errs != "" {
+		t.Errorf("a refused file: exit code %d\n%s%s", code, out, errs)
+	}
+	if code, out, _ := tpush("dump", "--written", configFile(t, "b=1\na=2\n")); code != exitGood || out != "a = 2\nb = 1\n" {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+}
+
+func TestFmt(t *testing.T) {
+	file := configFile(t, "push  () {\nx=1   # why\n}\n")
+	if code, out, _ := tpush("fmt", file); code != exitGood || out != "push  () {\n    x = 1   # why\n}\n" {
+		t.Errorf("exit code %d\n%s", code, out)
+	}
+	if code, _, errs := tpush("fmt", "--check", file); code != exitFailed || !strings.Contains(errs, "tpush fmt -w") {
+		t.Errorf("--check: exit code %d, %s", code, errs)
+	}
+	if code, out, _ := tpush("fmt", "-w", file); code != exitGood || out != "" {
+		t.Errorf("-w: exit code %d, %s", code, out)
+	}
+	if code, _, _ := tpush("fmt", "--check", file); code != exitGood {
+		t.Errorf("--check after -w: exit code %d", code)
+	}
+	if code, _, errs := tpush("fmt", configFile(t, "a = b-c\nd = e*f\n")); code != exitConfig || !strings.Contains(errs, "2 errors") {
+		t.Errorf("a refused file: exit code %d, %s", code, errs)
+	}
+}
+
+func TestCheckFindsWhatEveryoneCanRead(t *testing.T) {
+	file := configFile(t, "push () {\n    admins = [ 'a@b/c' ]\n}\n")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := tpush("check", file)
+	for _, want := range []string{"everyone on this machine can read this file", "chmod o-r", `admins: "a@b/c" is no bare JID`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
 }

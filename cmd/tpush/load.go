@@ -18,7 +18,7 @@ type source struct {
 	ConfigFile string            `help:"The same, as Tigase has it." placeholder:"FILE"`
 	Home       string            `help:"Folder that relative paths in the configuration are below." default:"." placeholder:"DIR"`
 	Env        map[string]string `help:"Set env('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
-	Prop       map[string]string `help:"Set prop('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
+	Prop       map[string]string `short:"D" help:"Set prop('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
 }
 
 const defaultFile = "etc/config.tdsl"

@@ -1,6 +1,11 @@
 package push
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"mellium.im/xmpp/jid"
+)
 
 // Config is what a push bean reads for itself.
 type Config struct {
@@ -15,8 +20,10 @@ type Config struct {
 	// Contentless says what becomes of notifications that hold nothing to
 	// show: alert (a general text), silent (wakes the app), drop.
 	Contentless string `tdsl:"contentless"`
-	// VirtualHosts are Tigase's: LOCAL senders, and the rule of Domain.
+	// VirtualHosts are the server's domains, for the rule of Domain.
 	VirtualHosts []string `tdsl:",alias=default-virtual-host"`
+	// Admins are the administrators, by bare JID.
+	Admins []string `tdsl:",alias=admins"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.
@@ -34,7 +41,17 @@ const (
 func (c *Config) Check() error {
 	switch c.Contentless {
 	case contentlessAlert, contentlessSilent, contentlessDrop:
-		return nil
+	default:
+		return fmt.Errorf("contentless: %q: it is alert, silent or drop", c.Contentless)
 	}
-	return fmt.Errorf("contentless: %q: it is alert, silent or drop", c.Contentless)
+	for _, a := range c.Admins {
+		j, err := jid.Parse(strings.TrimSpace(a))
+		if err != nil {
+			return fmt.Errorf("admins: %q is no address: %w", a, err)
+		}
+		if j.Localpart() == "" || j.Resourcepart() != "" {
+			return fmt.Errorf("admins: %q is no bare JID: write user@domain", a)
+		}
+	}
+	return nil
 }
