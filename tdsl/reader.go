@@ -90,6 +90,9 @@ func (r *reader) goOn(err *Error) bool {
 	if err.failure.kind == kindLimit || err.failure.kind == kindFormat || len(r.errors) == maxErrors {
 		return false
 	}
+	if n := len(r.errors); n > 0 && r.errors[n-1].Pos.Line == err.Pos.Line && r.errors[n-1].failure.kind == err.failure.kind {
+		return true // one mistake in a line is enough
+	}
 	r.errors = append(r.errors, err)
 	return true
 }

@@ -20,6 +20,9 @@ type checkCommand struct {
 // Run implements the command: everything is read, decoded and built, which
 // opens no connection.
 func (c *checkCommand) Run(ctx context.Context, io streams) error {
+	if file, findings, err := c.read(); c.JSON && err == nil && file == nil {
+		return errors.Join(exit(exitConfig), printJSON(io, findings))
+	}
 	file, err := c.load(io.err)
 	if err != nil {
 		return err

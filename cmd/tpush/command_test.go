@@ -196,8 +196,12 @@ func TestCheck(t *testing.T) {
 	if code, _, _ := tpush("chekc"); code != exitConfig {
 		t.Errorf("a wrong word: exit code %d", code)
 	}
-	code, out, _ := tpush("check", "--json", configFile(t, "push () {\n    odd = 1\n}\n"))
 	var rows []map[string]any
+	code, out, _ := tpush("check", "--json", configFile(t, "a = b-c-d\nz { x = 1 }\n}\n"))
+	if err := json.Unmarshal([]byte(out), &rows); err != nil || code != exitConfig || len(rows) != 3 {
+		t.Errorf("JSON of a refused file: exit code %d, %v\n%s", code, err, out)
+	}
+	code, out, _ = tpush("check", "--json", configFile(t, "push () {\n    odd = 1\n}\n"))
 	if err := json.Unmarshal([]byte(out), &rows); err != nil || code != exitGood || len(rows) != 1 || rows[0]["line"] != 2.0 {
 		t.Errorf("JSON: exit code %d, %v\n%s", code, err, out)
 	}

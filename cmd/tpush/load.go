@@ -64,8 +64,7 @@ func (s *source) environment(file *tdsl.File) tdsl.Env {
 // load reads the configuration. What is wrong with it is printed; the error is
 // then only the exit code.
 func (s *source) load(w io.Writer) (*tdsl.File, error) {
-	name := s.name()
-	f, err := os.Open(name)
+	file, findings, err := s.read()
 	if err != nil {
 		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)
 		if s.File == "" && s.ConfigFile == "" {
@@ -73,27 +72,40 @@ func (s *source) load(w io.Writer) (*tdsl.File, error) {
 		}
 		return nil, exit(exitConfig)
 	}
-	defer f.Close()
-	file, err := tdsl.Load(name, f)
-	var all tdsl.Errors
-	switch {
-	case errors.As(err, &all):
-		src := newLines(name)
-		if file != nil {
-			for _, e := range file.Warnings {
-				printFinding(w, beans.Finding{Severity: beans.Warning, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, src)
-			}
+	if file == nil {
+		src := newLines(s.name())
+		for _, f := range findings {
+			printFinding(w, f, src)
 		}
-		for _, e := range all {
-			printFinding(w, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint}, src)
-		}
-		fmt.Fprintf(w, "%s: %s\n", name, plural(len(all), "error"))
-		return nil, exit(exitConfig)
-	case err != nil:
-		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)
+		fmt.Fprintf(w, "%s: %s\n", s.name(), plural(findings.Count(beans.Fault), "error"))
 		return nil, exit(exitConfig)
 	}
 	return file, nil
+}
+
+// read reads the configuration. For a text that is at fault the file is nil and
+// the findings say why.
+func (s *source) read() (*tdsl.File, beans.Findings, error) {
+	f, err := os.Open(s.name())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	file, err := tdsl.Load(s.name(), f)
+	var all tdsl.Errors
+	if !errors.As(err, &all) {
+		return file, nil, err
+	}
+	var findings beans.Findings
+	if file != nil {
+		for _, e := range file.Warnings {
+			findings = append(findings, beans.Finding{Severity: beans.Warning, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint})
+		}
+	}
+	for _, e := range all {
+		findings = append(findings, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint})
+	}
+	return nil, findings, nil
 }
 
 // lines are the lines of a file, for messages.
