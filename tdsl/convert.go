@@ -80,9 +80,9 @@ func setNull(target reflect.Value) error {
 func textOf(v any) string {
 	switch n := v.(type) {
 	case float32:
-		return floatText(float64(n), 32)
+		return javaFloat(float64(n), 32)
 	case float64:
-		return floatText(n, 64)
+		return javaFloat(n, 64)
 	}
 	return fmt.Sprint(v)
 }

@@ -65,7 +65,7 @@ func javaText(v Value) string {
 		if x.V == nil {
 			return "null"
 		}
-		return fmt.Sprint(x.V)
+		return textOf(x.V)
 	case *List:
 		items := make([]string, len(x.Items))
 		for i, item := range x.Items {
