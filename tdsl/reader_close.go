@@ -133,15 +133,15 @@ func (r *reader) item(f *frame) *Error {
 
 // attribute sets one of a bean's attributes.
 func (r *reader) attribute(f *frame) *Error {
+	v, err := r.value(f)
+	if err != nil {
+		return err
+	}
 	if !f.hasKey || f.key == "" {
 		if f.val != nil || !f.blank {
 			r.warn(f.pos, "what stands here in the parentheses is lost: it has no key", "write (class: NAME)")
 		}
 		return nil
-	}
-	v, err := r.value(f)
-	if err != nil {
-		return err
 	}
 	s, _ := v.(*Scalar)
 	switch f.key {
