@@ -78,6 +78,18 @@ func start(t *testing.T, s *exttest.Server, h Handler, perHost int) (e *Ext, sto
 	return e, stop
 }
 
+// eventually waits until ok, and fails the test when that takes too long.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		if ok() {
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
+	t.Fatalf("it never came true that %s", what)
+}
+
 func within(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
@@ -165,11 +177,7 @@ func TestSingleConnectionServer(t *testing.T) {
 	s := server(t, exttest.Options{Single: true})
 	e, _ := start(t, s, &echo{}, 2)
 	ctx := within(t)
-	for !e.Connections()[0].Single {
-		if err := s.Wait(ctx, domain, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
+	eventually(t, "the server is known to take one connection", func() bool { return e.Connections()[0].Single })
 	if c := e.Connections()[0]; c.Live != 1 {
 		t.Errorf("%d connections live, want 1", c.Live)
 	}
@@ -188,18 +196,9 @@ func TestAnswerGoesOutOnTheNextConnection(t *testing.T) {
 		_, err := s.Request(ctx, domain, request("slow", "a"))
 		answer <- err
 	}()
-	for h.calls.Load() == 0 {
-		if err := s.Wait(ctx, domain, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
+	eventually(t, "the request is in work", func() bool { return h.calls.Load() > 0 })
 	s.Drop()
-	for s.Connects() < 2 {
-		if ctx.Err() != nil {
-			t.Fatal("no second connection")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "there is a second connection", func() bool { return s.Connects() == 2 })
 	close(h.hold)
 	if err := <-answer; err != nil {
 		t.Fatal(err)
@@ -219,9 +218,7 @@ func TestDrain(t *testing.T) {
 		_, err := s.Request(ctx, domain, request("slow", "a"))
 		answer <- err
 	}()
-	for h.calls.Load() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "the request is in work", func() bool { return h.calls.Load() > 0 })
 	stopped := make(chan struct{})
 	go func() {
 		stop()
@@ -240,11 +237,8 @@ func TestDrain(t *testing.T) {
 func TestProbeKeepsASilentStream(t *testing.T) {
 	s := server(t, exttest.Options{})
 	start(t, s, &echo{}, 1)
-	ctx := within(t)
 	enough := int(2 * fast.silence / fast.probe)
-	for s.Echoed() < enough && ctx.Err() == nil {
-		time.Sleep(fast.probe)
-	}
+	eventually(t, "many probes have come back", func() bool { return s.Echoed() >= enough })
 	if n := s.Connects(); n != 1 {
 		t.Errorf("%d connections were made, want 1: a stream whose probes come back was given up", n)
 	}
@@ -253,11 +247,5 @@ func TestProbeKeepsASilentStream(t *testing.T) {
 func TestSilentServerIsGivenUp(t *testing.T) {
 	s := server(t, exttest.Options{Deaf: true})
 	start(t, s, &echo{}, 1)
-	ctx := within(t)
-	for s.Connects() < 2 && ctx.Err() == nil {
-		time.Sleep(fast.probe)
-	}
-	if n := s.Connects(); n < 2 {
-		t.Errorf("%d connection was made: a stream that answers nothing is kept", n)
-	}
+	eventually(t, "a stream that answers nothing is replaced", func() bool { return s.Connects() > 1 })
 }

@@ -1,0 +1,63 @@
+package ext
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"net"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func TestDialTLS(t *testing.T) {
+	// Any TLS server will do: only the handshake is looked at.
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	home := t.TempDir()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	if err := os.WriteFile(filepath.Join(home, "ca.pem"), ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(s.Certificate().Raw)
+	pin := hex.EncodeToString(sum[:])
+	host, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		ca, fingerprint string
+		want            string // part of the error; empty: it connects
+	}{
+		"CA":            {"ca.pem", "", ""},
+		"pin":           {"", pin, ""},
+		"pin in colons": {"", strings.ToUpper(pin[:2] + ":" + pin[2:]), ""},
+		"unknown":       {"", "", "certificate signed by unknown authority"},
+		"other pin":     {"", strings.Repeat("0", 64), "not the configured one"},
+		"bad pin":       {"", "12", "fingerprint is not the SHA-256"},
+		"no CA file":    {"none.pem", "", "ca-file:"},
+	} {
+		it := Item{Domain: domain, Password: "s", Host: host, Port: number, Socket: "ssl", CAFile: tc.ca, Fingerprint: tc.fingerprint}
+		d, err := newDialer(&it, home)
+		if err == nil {
+			var conn net.Conn
+			if conn, err = d.dial(within(t), it.addresses("")[0]); err == nil {
+				conn.Close()
+			}
+		}
+		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: error %v, want %q", name, err, tc.want)
+		}
+	}
+	plain := Item{Domain: domain, Fingerprint: pin}
+	if _, err := newDialer(&plain, home); err == nil {
+		t.Error("a fingerprint without TLS is accepted")
+	}
+}
