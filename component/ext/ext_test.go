@@ -176,7 +176,6 @@ func TestReconnects(t *testing.T) {
 func TestSingleConnectionServer(t *testing.T) {
 	s := server(t, exttest.Options{Single: true})
 	e, _ := start(t, s, &echo{}, 2)
-	ctx := within(t)
 	eventually(t, "the server is known to take one connection", func() bool { return e.Connections()[0].Single })
 	if c := e.Connections()[0]; c.Live != 1 {
 		t.Errorf("%d connections live, want 1", c.Live)
