@@ -148,12 +148,19 @@ func TestThroughProsody(t *testing.T) {
 	needProgram(t, "prosody")
 	binary := builtProgram(t)
 	for name, uri := range databases {
-		t.Run(name, func(t *testing.T) { throughProsody(t, binary, uri) })
+		t.Run(name, func(t *testing.T) { mainJob(t, binary, startProsody(t), uri, map[string]any{"unread-messages": 1.0}) })
 	}
 }
 
-func throughProsody(t *testing.T, binary, databaseURI string) {
-	server := startProsody(t)
+// TestThroughEjabberd is the same with ejabberd, which counts no messages.
+func TestThroughEjabberd(t *testing.T) {
+	needProgram(t, "ejabberdctl")
+	mainJob(t, builtProgram(t), startEjabberd(t), "jdbc:sqlite:data/tpush.db", map[string]any{"unread-messages": nil})
+}
+
+// mainJob registers a device through the server and looks at its pushes: before
+// and after a restart of the program, and of the server.
+func mainJob(t *testing.T, binary string, server *server, databaseURI string, payload map[string]any) {
 	apns, err := apnstest.New()
 	if err != nil {
 		t.Fatal(err)
@@ -183,15 +190,23 @@ func throughProsody(t *testing.T, binary, databaseURI string) {
 	alice.request(stanza.SetIQ, "", "<enable xmlns='urn:xmpp:push:0' jid='push.a.test' node='"+node+"'/>", &struct{}{})
 	alice.logOut()
 
-	bob := logIn(t, server, "bob")
-	defer bob.logOut()
-	bob.say("alice@a.test", "See you at noon")
-	expectPush(t, apns, token, "See you at noon")
+	say := func(body string) {
+		bob := logIn(t, server, "bob")
+		defer bob.logOut()
+		bob.say("alice@a.test", body)
+		expectPush(t, apns, token, body, payload)
+	}
+	say("See you at noon")
 
 	p.stop()
-	start(t, binary, home)
-	bob.say("alice@a.test", "after a restart")
-	expectPush(t, apns, token, "after a restart")
+	p = start(t, binary, home)
+	say("after a restart of tpush")
+
+	connects := strings.Count(p.log.String(), "msg=connected")
+	server.stop()
+	server.restart(t)
+	eventually(t, "tpush is connected again", func() bool { return strings.Count(p.log.String(), "msg=connected") > connects })
+	say("after a restart of the server")
 
 	alice = logIn(t, server, "alice")
 	defer alice.logOut()
@@ -208,7 +223,7 @@ func deviceRequest(command, token string) string {
 }
 
 // expectPush waits for a push and compares all of it.
-func expectPush(t *testing.T, apns *apnstest.Server, token, body string) {
+func expectPush(t *testing.T, apns *apnstest.Server, token, body string, payload map[string]any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -229,7 +244,12 @@ func expectPush(t *testing.T, apns *apnstest.Server, token, body string) {
 	if err := json.Unmarshal(push.Payload, &got); err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]any{"account": "alice@a.test", "body": body, "unread-messages": 1.0} {
+	for key, want := range payload {
+		if got[key] != want {
+			t.Errorf("%s: %v, want %v", key, got[key], want)
+		}
+	}
+	for key, want := range map[string]any{"account": "alice@a.test", "body": body} {
 		if got[key] != want {
 			t.Errorf("%s: %v, want %v", key, got[key], want)
 		}

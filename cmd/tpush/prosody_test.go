@@ -42,10 +42,51 @@ Component "push.a.test"
   component_secret = "s3cret"
 `
 
-// prosody is a running Prosody with the accounts alice and bob at a.test.
-type prosody struct {
+// server is a running XMPP server with the accounts alice and bob at a.test, and
+// a component push.a.test.
+type server struct {
 	clients, components int // ports
-	folder              string
+	folder, log         string
+	start               func() *exec.Cmd
+	quit                func() // asks it to end; nil: by a signal
+	running             *exec.Cmd
+}
+
+// run starts the server's process and sees to its end.
+func (s *server) run(t *testing.T, start func() *exec.Cmd) {
+	t.Helper()
+	s.start = start
+	t.Cleanup(func() {
+		s.stop()
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(s.folder, s.log))
+			t.Logf("end of the server's log:\n%s", tail(string(log), 4000))
+		}
+	})
+	s.restart(t)
+}
+
+// restart starts the server's process and waits until it listens.
+func (s *server) restart(t *testing.T) {
+	t.Helper()
+	s.running = s.start()
+	if err := s.running.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, port := range []int{s.clients, s.components} {
+		eventually(t, "the server listens", func() bool { return listens(port) })
+	}
+}
+
+// stop ends the server's process.
+func (s *server) stop() {
+	if s.quit != nil {
+		s.quit()
+	} else {
+		// It may have ended by itself, which other checks report.
+		_ = s.running.Process.Signal(os.Interrupt)
+	}
+	_ = s.running.Wait()
 }
 
 // needProgram ends the test when a program of the integration tests is not
@@ -61,16 +102,15 @@ func needProgram(t *testing.T, name string) {
 	t.Skipf("%s is not installed: run scripts/test for the integration tests", name)
 }
 
-func startProsody(t *testing.T) *prosody {
+func startProsody(t *testing.T) *server {
 	t.Helper()
 	needProgram(t, "prosody")
-	p := &prosody{clients: freePort(t), components: freePort(t), folder: t.TempDir()}
-	config := filepath.Join(p.folder, "prosody.cfg.lua")
-	text := fmt.Sprintf(prosodyConfig, p.folder, p.clients, p.components)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	s := &server{clients: freePort(t), components: freePort(t), folder: t.TempDir(), log: "prosody.log"}
+	config := filepath.Join(s.folder, "prosody.cfg.lua")
+	if err := os.WriteFile(config, fmt.Appendf(nil, prosodyConfig, s.folder, s.clients, s.components), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(filepath.Join(p.folder, "data"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(s.folder, "data"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, user := range []string{"alice", "bob"} {
@@ -79,23 +119,8 @@ func startProsody(t *testing.T) *prosody {
 			t.Fatalf("register %s: %v\n%s", user, err, out)
 		}
 	}
-	cmd := exec.Command("prosody", "-F", "--config", config)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// Prosody may have ended by itself, which other checks report.
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(p.folder, "prosody.log"))
-			t.Logf("end of Prosody's log:\n%s", tail(string(log), 4000))
-		}
-	})
-	for _, port := range []int{p.clients, p.components} {
-		eventually(t, "Prosody listens", func() bool { return listens(port) })
-	}
-	return p
+	s.run(t, func() *exec.Cmd { return exec.Command("prosody", "-F", "--config", config) })
+	return s
 }
 
 func tail(s string, n int) string { return s[max(0, len(s)-n):] }
@@ -137,7 +162,7 @@ type client struct {
 	served  chan error
 }
 
-func logIn(t *testing.T, p *prosody, user string) *client {
+func logIn(t *testing.T, p *server, user string) *client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
