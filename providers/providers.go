@@ -71,6 +71,15 @@ func (n *Notification) Fetched() bool {
 		n.Encrypted == nil && n.Call == nil && !n.Groupchat && n.Priority != High
 }
 
+// Rings reports whether the notification is to make a device with a second
+// token ring: a call is offered, and only the device can read by whom. Any other
+// push to a second token shows a phantom call, and iOS ends delivery for it
+// (Apple, "Responding to VoIP notifications from PushKit").
+func (n *Notification) Rings() bool {
+	offered := n.Call == nil || n.Call.Meet || n.Call.Action == "" || n.Call.Action == "propose"
+	return offered && n.Event == "" && n.Encrypted != nil && n.Encrypted.VoIP && n.Urgent()
+}
+
 // Target is the device that a push goes to, as its registration has it.
 type Target struct {
 	Account     string // bare JID, for the device's vote in [Set]'s trust

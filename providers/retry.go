@@ -18,9 +18,9 @@ func (s *Set) repeat(err error, tries, before int, call bool) (pause time.Durati
 	}
 	switch kind {
 	case Temporary:
-		return max(after, s.backoff(tries)), true
+		return after + s.backoff(tries), true
 	case Throttled:
-		return after, after > 0
+		return after + s.backoff(0), after > 0
 	case Unknown:
 		// The repeat carries the same id, so that the device shows it once.
 		return s.backoff(0), before == 0 && !call

@@ -25,11 +25,12 @@ func DefaultOptions() Options {
 }
 
 // Set holds the active providers and is the one place with a policy: it finds
-// a provider by its id, repeats what may be repeated, and judges whether a
-// provider's doubtful answers can be trusted.
+// a provider by its id, repeats what may be repeated, pauses for a push service
+// that answers nobody, and judges whether a provider's doubtful answers can be
+// trusted. Its methods may be called at the same time.
 type Set struct {
 	opts  Options
-	order []Provider
+	order []*entry
 	byID  map[string]*entry
 	log   *slog.Logger
 }
@@ -37,21 +38,38 @@ type Set struct {
 // entry is a provider with what was learnt of it.
 type entry struct {
 	provider Provider
-	first    trust // of the credential for device tokens
-	second   trust // of the credential for second tokens
+	id       string
+	first    credential // for device tokens
+	second   credential // for second tokens
+	tally    tally
+}
+
+// credential is what one of a provider's credentials has shown.
+type credential struct {
+	trust    trust
+	breakers [2]breaker // of the push service proper and of its test environment
+}
+
+func (c *credential) breaker(to Target) *breaker {
+	if to.Sandbox {
+		return &c.breakers[1]
+	}
+	return &c.breakers[0]
 }
 
 // NewSet returns a set of the providers. Two that answer to the same id or
 // alias are an error.
 func NewSet(l *slog.Logger, opts Options, ps ...Provider) (*Set, error) {
-	s := &Set{opts: opts, order: ps, byID: map[string]*entry{}, log: l}
+	s := &Set{opts: opts, byID: map[string]*entry{}, log: l}
+	now := time.Now()
 	for _, p := range ps {
-		e := &entry{provider: p}
-		e.first.loaded, e.second.loaded = time.Now(), time.Now()
 		info := p.Info()
+		e := &entry{provider: p, id: info.ID}
+		e.first.trust.loaded, e.second.trust.loaded = now, now
+		s.order = append(s.order, e)
 		for _, id := range append([]string{info.ID}, info.Aliases...) {
-			if other, ok := s.byID[id]; ok {
-				return nil, fmt.Errorf("providers %s and %s both answer to %q: see 'aliases'", other.provider.Info().ID, info.ID, id)
+			if other, ok := s.byID[id]; ok && other != e {
+				return nil, fmt.Errorf("providers %s and %s both answer to %q: see 'aliases'", other.id, e.id, id)
 			}
 			s.byID[id] = e
 		}
@@ -62,8 +80,8 @@ func NewSet(l *slog.Logger, opts Options, ps ...Provider) (*Set, error) {
 // Infos describes the providers in the configuration's order.
 func (s *Set) Infos() []Info {
 	out := make([]Info, len(s.order))
-	for i, p := range s.order {
-		out[i] = p.Info()
+	for i, e := range s.order {
+		out[i] = e.provider.Info()
 	}
 	return out
 }
@@ -85,20 +103,43 @@ func (s *Set) Push(ctx context.Context, id string, to Target, n Notification) er
 	if !ok {
 		return fmt.Errorf("provider %q: %w", id, ErrInactive)
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
-	defer cancel()
-	err := s.attempts(ctx, e.provider, to, n)
-	s.judge(e, to, err)
+	c, v, err := s.admit(e, &to, &n)
+	if err == nil {
+		err = s.attempts(ctx, e.provider, c.breaker(to), to, n)
+		err = s.learn(e, c, v, to, err, errors.Is(ctx.Err(), context.Canceled))
+	}
+	e.tally.count(err, time.Now())
 	return err
 }
 
-// attempts pushes until that succeeds or may not be repeated.
-func (s *Set) attempts(ctx context.Context, p Provider, to Target, n Notification) error {
+// admit finds the credential that a push needs and asks its breaker. While the
+// one for calls is paused, a call goes to the first token, which shows an alert:
+// better than a phone that stays silent.
+func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, error) {
+	now := time.Now()
+	if to.SecondToken != "" && n.Rings() {
+		if v, err := e.second.breaker(*to).enter(now, s.opts.Deadline); err == nil {
+			return &e.second, v, nil
+		}
+		to.SecondToken = ""
+	}
+	v, err := e.first.breaker(*to).enter(now, s.opts.Deadline)
+	if err != nil {
+		return nil, v, err
+	}
+	return &e.first, v, nil
+}
+
+// attempts pushes until that succeeds or may not be repeated. Once the breaker
+// is open, which it is for a probe too, there are no repeats.
+func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n Notification) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
+	defer cancel()
 	var done [Unauthorized + 1]int
 	for tries := 0; ; tries++ {
 		err := s.attempt(ctx, p, to, n)
-		if err == nil {
-			return nil
+		if err == nil || b.open() {
+			return err
 		}
 		kind := KindOf(err)
 		pause, again := s.repeat(err, tries, done[kind], isCall(&n))
@@ -124,30 +165,64 @@ func isCall(n *Notification) bool {
 	return n.Call != nil || n.Encrypted != nil && n.Encrypted.VoIP
 }
 
-// judge notes what an answer says about the provider and marks a doubtful one.
-func (s *Set) judge(e *entry, to Target, err error) {
+// learn notes what an outcome says about the provider's credential, and marks a
+// doubtful answer that can be trusted. Which token was used is known only from
+// a failure; c is the credential that was expected.
+func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, cancelled bool) error {
 	var pe *Error
-	if err != nil && !errors.As(err, &pe) {
-		return
-	}
-	if pe == nil {
-		e.first.accept(to)
-		return
-	}
-	t := &e.first
-	if pe.Second {
-		t = &e.second
-	}
-	switch pe.Kind {
-	case Gone:
-		t.vote(to, false)
-	case Doubtful:
-		var alarm bool
-		pe.Trusted, alarm = t.doubt(to)
-		if alarm {
-			s.log.Error("the push service refuses device tokens and the provider is not trusted: no device is removed for this. "+
-				"Look at the topic, at the certificate or project, and at the environment (sandbox) of this provider",
-				"provider", e.provider.Info().ID, "reason", pe.Reason)
+	if errors.As(err, &pe) {
+		used := &e.first
+		if pe.Second {
+			used = &e.second
 		}
+		if used != c {
+			c, v.probe = used, false
+		}
+	}
+	what := verdictOn(err)
+	if cancelled && what == fails {
+		what = silent
+	}
+	s.report(e, c, c.breaker(to).leave(time.Now(), v, what, err), err)
+	switch {
+	case err == nil:
+		c.trust.accept(to)
+	case pe == nil:
+	case pe.Kind == Gone:
+		c.trust.vote(to)
+	case pe.Kind == Doubtful:
+		marked := *pe
+		var alarm bool
+		if marked.Trusted, alarm = c.trust.doubt(to); alarm {
+			s.alarm(e, c, pe)
+		}
+		return &marked
+	}
+	return err
+}
+
+// alarm tells once that a provider's doubtful answers are no longer believed.
+func (s *Set) alarm(e *entry, c *credential, pe *Error) {
+	look := "'apns-topic', 'cert-file' and 'sandbox', or 'service-account-file' and 'project-id'"
+	if c == &e.second {
+		look = "'pushkit-cert-file' and 'sandbox'"
+	}
+	s.log.Error("the push service refuses device tokens and the provider is not trusted: no device is removed for this; look at "+look,
+		"provider", e.id, "reason", pe.Reason)
+}
+
+// report tells when a breaker has opened or closed.
+func (s *Set) report(e *entry, c *credential, change change, err error) {
+	l := s.log.With("provider", e.id)
+	if c == &e.second {
+		l = l.With("for", "calls")
+	}
+	switch {
+	case change == closed:
+		l.Info("the push service answers again: pushing")
+	case change == opened && KindOf(err) == Unauthorized:
+		l.Error("the push service refuses the provider's credentials: until it takes them, pushes are answered as temporary failures", "err", err)
+	case change == opened:
+		l.Warn("the push service does not answer: until it does, pushes are answered as temporary failures", "err", err)
 	}
 }

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"crypto/sha256"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,14 @@ type vote struct {
 	doubtful bool
 }
 
-// voter is a device that votes.
-type voter struct{ account, token string }
+// voter is a device that votes: a hash of its account and token, as neither is
+// to be kept in memory for this.
+type voter [16]byte
+
+func voterOf(to Target) voter {
+	sum := sha256.Sum256([]byte(to.Account + "\x00" + to.Token))
+	return voter(sum[:16])
+}
 
 // accept notes an accepted push.
 func (t *trust) accept(to Target) {
@@ -38,14 +45,14 @@ func (t *trust) accept(to Target) {
 	t.alarmed = t.alarmed && !t.trusted()
 }
 
-// vote notes a definite answer. A device votes only if it was registered before
-// the credential was loaded or was accepted once: junk that a stranger registers
-// has no vote.
-func (t *trust) vote(to Target, doubtful bool) {
+// vote notes that the push service knew the token, if only as a dead one. A
+// device votes only if it was registered before the credential was loaded or was
+// accepted once: junk that a stranger registers has no vote.
+func (t *trust) vote(to Target) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.mayVote(to) {
-		t.cast(to, doubtful)
+		t.cast(to, false)
 	}
 }
 
@@ -68,12 +75,19 @@ func (t *trust) mayVote(to Target) bool {
 }
 
 func (t *trust) cast(to Target, doubtful bool) {
-	v := voter{to.Account, to.Token}
+	v := voterOf(to)
 	t.votes = slices.DeleteFunc(t.votes, func(x vote) bool { return x.device == v })
 	if len(t.votes) == electorate {
 		t.votes = slices.Delete(t.votes, 0, 1)
 	}
 	t.votes = append(t.votes, vote{v, doubtful})
+}
+
+// now reports whether the provider is trusted.
+func (t *trust) now() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.trusted()
 }
 
 // trusted reports whether a push was accepted and fewer than half of the votes

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,25 +35,34 @@ type identity struct {
 	expires     time.Time
 }
 
-// loadIdentity reads a certificate with its key from a .p12 or PEM file. The
-// errors are sentences for admins.
-func loadIdentity(file, keyFile, password string, now time.Time) (*identity, error) {
-	data, err := os.ReadFile(file)
+// credential says where an identity is. Its properties in the configuration are
+// NAME-file, NAME-key-file and NAME-password.
+type credential struct{ name, file, keyFile, password string }
+
+// errExpired marks the error of a certificate that has expired.
+var errExpired = errors.New("make a new one in Apple's developer account")
+
+// load reads a certificate with its key from a .p12 or PEM file. The errors are
+// sentences for admins; an expired one is returned beside its error.
+func (c credential) load(now time.Time) (*identity, error) {
+	data, err := os.ReadFile(c.file)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s-file: %w", c.name, err)
 	}
 	var key []byte
-	if keyFile != "" {
-		if key, err = os.ReadFile(keyFile); err != nil {
-			return nil, fmt.Errorf("cert-key-file: %w", err)
+	if c.keyFile != "" {
+		if key, err = os.ReadFile(c.keyFile); err != nil {
+			return nil, fmt.Errorf("%s-key-file: %w", c.name, err)
 		}
 	}
-	id, err := parseIdentity(data, key, password)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if now.After(id.expires) {
-		return nil, fmt.Errorf("%s: the certificate expired on %s: make a new one in Apple's developer account", file, id.expires.Format(time.DateOnly))
+	id, err := parseIdentity(data, key, c.password)
+	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword):
+		return nil, fmt.Errorf("%s-file: %s: the password is wrong: correct '%s-password'", c.name, c.file, c.name)
+	case err != nil:
+		return nil, fmt.Errorf("%s-file: %s: %w", c.name, c.file, err)
+	case now.After(id.expires):
+		return id, fmt.Errorf("%s-file: %s: the certificate expired on %s: %w", c.name, c.file, id.expires.Format(time.DateOnly), errExpired)
 	}
 	return id, nil
 }
@@ -91,10 +101,7 @@ func parseIdentity(data, key []byte, password string) (*identity, error) {
 
 func parseP12(data []byte, password string) (tls.Certificate, error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return tls.Certificate{}, errors.New("the password is wrong")
-	case err != nil:
+	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("it is neither a .p12 with one key nor a PEM file: %w", err)
 	}
 	cert := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
@@ -155,26 +162,21 @@ func parseTopics(der []byte) (topics []string) {
 // has reports whether the certificate may be used for a topic. Only the
 // extension can say that it may not.
 func (id *identity) has(topic string) bool {
-	if len(id.topics) == 0 {
-		return true
-	}
-	for _, t := range id.topics {
-		if t == topic {
-			return true
-		}
-	}
-	return false
+	return len(id.topics) == 0 || id.lists(topic)
 }
 
-// topic is the app's bundle id by the certificate: of the extension the topic
-// that no other one extends, else the subject's.
+// lists reports whether the certificate's extension has a topic.
+func (id *identity) lists(topic string) bool { return slices.Contains(id.topics, topic) }
+
+// topic is the app's bundle id by the certificate: of the extension the first
+// topic that is not for a special kind of push, else the subject's.
 func (id *identity) topic() string {
 	for _, t := range id.topics {
-		if !strings.HasSuffix(t, ".voip") && !strings.HasSuffix(t, ".complication") {
+		if !strings.HasSuffix(t, voipSuffix) && !strings.HasSuffix(t, ".complication") {
 			return t
 		}
 	}
-	return strings.TrimSuffix(id.uid, ".voip")
+	return strings.TrimSuffix(id.uid, voipSuffix)
 }
 
 // sandboxOnly reports whether the certificate is for the test environment and

@@ -7,13 +7,17 @@ import (
 	"github.com/tpush/tpush/providers"
 )
 
+// reasonBadToken is the one reason that asks for the other environment, and the
+// word for a token that no request is made with.
+const reasonBadToken = "BadDeviceToken"
+
 // kinds is what each of Apple's reasons means ("Handling notification responses
 // from APNs").
 var kinds = map[string]providers.Kind{
 	"Unregistered": providers.Gone,
 	"ExpiredToken": providers.Gone,
 
-	"BadDeviceToken":         providers.Doubtful,
+	reasonBadToken:           providers.Doubtful,
 	"DeviceTokenNotForTopic": providers.Doubtful,
 
 	"TooManyRequests": providers.Throttled,

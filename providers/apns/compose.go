@@ -1,7 +1,10 @@
 package apns
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -23,6 +26,12 @@ const (
 	priorityNow   = 10
 	prioritySaver = 5 // the only one for background pushes
 )
+
+// voipSuffix makes the topic for calls from the app's bundle id.
+const voipSuffix = ".voip"
+
+// maxCollapse is the length of a collapse id in bytes.
+const maxCollapse = 64
 
 // callLife is how long a call's push is of use.
 const callLife = 30 * time.Second
@@ -87,7 +96,7 @@ func (s *style) compose(to providers.Target, n providers.Notification, now time.
 		c.Aps.Available = 1
 		m.background()
 	case s.isCall(to, n):
-		m.second, m.token, m.topic = true, to.SecondToken, s.topic+".voip"
+		m.second, m.token, m.topic = true, to.SecondToken, s.topic+voipSuffix
 		m.pushType, m.priority, m.expiration = typeVoIP, priorityNow, now.Add(callLife)
 		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
 		if m.payload = encode(c); len(m.payload) <= maxVoIPPayload {
@@ -136,9 +145,10 @@ func silent(n providers.Notification) bool { return !n.Urgent() || !proposal(n) 
 func (m *message) alert(n providers.Notification) {
 	m.pushType, m.priority = typeAlert, priorityNow
 	// A repeat after an unknown outcome replaces instead of doubling.
-	m.collapse = n.ID
-	if n.Collapse != "" {
-		m.collapse = n.Collapse
+	m.collapse = cmp.Or(n.Collapse, n.ID)
+	if len(m.collapse) > maxCollapse {
+		// In hex digits a hash has just the length.
+		m.collapse = fmt.Sprintf("%x", sha256.Sum256([]byte(m.collapse)))
 	}
 }
 

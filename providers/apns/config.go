@@ -7,7 +7,7 @@ package apns
 import (
 	"errors"
 	"fmt"
-	"strings"
+	"net/url"
 	"time"
 )
 
@@ -62,12 +62,15 @@ func Defaults() Config {
 // check says in a sentence what is wrong with the values.
 func (c *Config) check() error {
 	switch {
+	case c.CertFile == "":
+		return errors.New("cert-file: it is missing: name the certificate (.p12 or PEM) that Apple issued for the app")
 	case c.Format != formatDefault && c.Format != formatGuide:
 		return fmt.Errorf("payload-format: %q: it is default or guide", c.Format)
 	case c.Expiration < 0 || c.Expiration > maxExpiration:
 		return errors.New("expiration: it is a duration from PT0S to P30D")
-	case strings.Contains(c.Host, "/"):
-		return fmt.Errorf("host: %q: it is a name with or without :PORT, no address with slashes", c.Host)
+	}
+	if u, err := url.Parse("https://" + c.Host); err != nil || u.Host != c.Host || c.Host != "" && u.Hostname() == "" {
+		return fmt.Errorf("host: %q: it is a name with or without :PORT, and nothing else", c.Host)
 	}
 	return nil
 }

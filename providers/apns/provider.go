@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/sideshow/apns2"
@@ -35,19 +36,13 @@ var _ providers.Provider = (*Provider)(nil)
 type clients struct{ production, sandbox *apns2.Client }
 
 // New loads the credentials. Relative file names are below home. Errors are
-// sentences for admins that name the property.
+// sentences for admins that name the property. An expired certificate for calls
+// is none: it is logged, and calls go as alerts.
 func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	if cfg.CertFile == "" {
-		return nil, errors.New("cert-file: it is missing: name the certificate (.p12 or PEM) that Apple issued for the app")
-	}
-	first, err := loadIdentity(below(home, cfg.CertFile), below(home, cfg.CertKeyFile), cfg.CertPassword, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("cert-file: %w", err)
-	}
-	second, calls, err := cfg.callIdentity(first, home)
+	first, err := credential{"cert", below(home, cfg.CertFile), below(home, cfg.CertKeyFile), cfg.CertPassword}.load(time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -55,14 +50,23 @@ func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error
 	if err != nil {
 		return nil, err
 	}
+	second, err := cfg.callIdentity(home, topic)
+	expired := errors.Is(err, errExpired)
+	switch {
+	case expired:
+		l.Error("calls do not ring, they go as alerts", "err", err)
+	case err != nil:
+		return nil, err
+	}
 	roots, err := h2.Roots(below(home, cfg.CAFile))
 	if err != nil {
 		return nil, fmt.Errorf("ca-file: %w", err)
 	}
-	calls = calls || len(first.topics) > 0 && first.has(topic+".voip")
+	guide := cfg.Format == formatGuide
+	calls := !guide && (second != nil && !expired || first.lists(topic+voipSuffix))
 	p := &Provider{
-		info:     describe(name, cfg.Aliases, calls),
-		style:    style{topic: topic, alertText: cfg.AlertText, expiration: cfg.Expiration, guide: cfg.Format == formatGuide, calls: calls},
+		info:     describe(name, cfg.Aliases, guide, calls),
+		style:    style{topic: topic, alertText: cfg.AlertText, expiration: cfg.Expiration, guide: guide, calls: calls},
 		sandbox:  cfg.Sandbox || first.sandboxOnly(),
 		fallback: cfg.FallbackToSandbox && cfg.Host == "",
 		first:    connect(first, roots, cfg.Host),
@@ -71,9 +75,11 @@ func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error
 	}
 	p.second = p.first
 	if second != nil {
-		p.second = connect(second, roots, cfg.Host)
 		if second.expires.Before(p.expires) {
 			p.expires = second.expires
+		}
+		if !expired {
+			p.second = connect(second, roots, cfg.Host)
 		}
 	}
 	return p, nil
@@ -86,19 +92,22 @@ func below(home, file string) string {
 	return filepath.Join(home, file)
 }
 
-// callIdentity loads the second certificate, if there is one.
-func (c *Config) callIdentity(first *identity, home string) (id *identity, calls bool, err error) {
+// callIdentity loads the second certificate, if there is one; as with
+// [credential.load], an expired one comes beside its error.
+func (c *Config) callIdentity(home, topic string) (*identity, error) {
 	if c.PushKitCertFile == "" {
-		return nil, false, nil
+		return nil, nil
 	}
+	const name = "pushkit-cert"
 	password := c.PushKitCertPassword
 	if password == "" {
 		password = c.CertPassword
 	}
-	if id, err = loadIdentity(below(home, c.PushKitCertFile), "", password, time.Now()); err != nil {
-		return nil, false, fmt.Errorf("pushkit-cert-file: %w", err)
+	id, err := credential{name: name, file: below(home, c.PushKitCertFile), password: password}.load(time.Now())
+	if id != nil && !id.has(topic+voipSuffix) {
+		return nil, fmt.Errorf("%s-file: the certificate is not for calls to %s but for %s", name, topic, strings.Join(id.topics, ", "))
 	}
-	return id, true, nil
+	return id, err
 }
 
 // topicOf decides on the topic. A configured one that the certificate is not
@@ -111,13 +120,18 @@ func (c *Config) topicOf(id *identity) (string, error) {
 		return "", errors.New("apns-topic: it is missing, and the certificate does not tell: give the app's bundle id")
 	}
 	if !id.has(c.Topic) {
-		return "", fmt.Errorf("apns-topic: the certificate is not for %s but for %v", c.Topic, id.topics)
+		return "", fmt.Errorf("apns-topic: the certificate is not for %s but for %s", c.Topic, strings.Join(id.topics, ", "))
 	}
 	return c.Topic, nil
 }
 
-func describe(name string, aliases []string, calls bool) providers.Info {
-	features := []string{"tigase:push:encrypt:0", "tigase:push:priority:0"}
+// describe says what clients may rely on. The guide's payload has no place for
+// a cipher text: a client that is told so sends none.
+func describe(name string, aliases []string, guide, calls bool) providers.Info {
+	features := []string{"tigase:push:priority:0"}
+	if !guide {
+		features = append(features, "tigase:push:encrypt:0")
+	}
 	if calls {
 		features = append(features, "tigase:push:jingle:0")
 	}
@@ -154,24 +168,26 @@ func (p *Provider) CertificateExpiry() time.Time { return p.expires }
 func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
 	m := p.style.compose(to, n, time.Now())
 	if err := p.CheckToken(m.token); err != nil {
-		return &providers.Error{Kind: providers.Doubtful, Second: m.second, Reason: "BadDeviceToken", Err: err}
+		return &providers.Error{Kind: providers.Doubtful, Second: m.second, Reason: reasonBadToken, Err: err}
 	}
 	c := p.first
 	if m.second {
 		c = p.second
 	}
-	sandbox := p.sandbox || to.Sandbox
+	sandbox, began := p.sandbox || to.Sandbox, time.Now()
 	err := p.send(ctx, c, sandbox, &m)
-	if err != nil && p.fallback && !sandbox && err.Reason == "BadDeviceToken" {
+	if err != nil && p.fallback && !sandbox && err.Reason == reasonBadToken {
 		// What the other environment says of our credentials is beside the point.
 		if other := p.send(ctx, c, true, &m); other == nil || other.Kind != providers.Unauthorized && other.Kind != providers.Doubtful {
 			err = other
 		}
 	}
-	p.log.Debug("push", "id", m.id, "token", providers.ShortToken(m.token), "type", m.pushType, "err", err)
+	log := p.log.With("id", m.id, "token", providers.ShortToken(m.token), "type", m.pushType, "dur", time.Since(began))
 	if err != nil {
+		log.Debug("push not accepted", "err", err)
 		return err
 	}
+	log.Debug("push accepted")
 	return nil
 }
 

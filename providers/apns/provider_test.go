@@ -248,7 +248,7 @@ func TestCertificateFiles(t *testing.T) {
 		"no password":        {cert: p12(true, false, ""), password: ""},
 		"PEM":                {cert: both},
 		"PEM, key apart":     {cert: cred.CertPEM(), key: key},
-		"wrong password":     {cert: p12(false, false, "pw"), password: "other", want: "cert-file: FILE: the password is wrong"},
+		"wrong password":     {cert: p12(false, false, "pw"), password: "other", want: "cert-file: FILE: the password is wrong: correct 'cert-password'"},
 		"no key":             {cert: cred.CertPEM(), want: "it holds no private key"},
 		"key of another":     {cert: cred.CertPEM(), key: mustKey(t, issue(t, s, apnstest.Certificate{UID: topic})), want: "it is no certificate with its key"},
 		"rubbish":            {cert: []byte("hello"), want: "neither a .p12"},
@@ -257,6 +257,8 @@ func TestCertificateFiles(t *testing.T) {
 		"missing":            {cert: both, change: func(c *Config) { c.CertFile = "none.p12" }, want: "no such file"},
 		"none":               {cert: both, change: func(c *Config) { c.CertFile = "" }, want: "cert-file: it is missing"},
 		"bad format":         {cert: both, change: func(c *Config) { c.Format = "odd" }, want: "payload-format"},
+		"bad host":           {cert: both, change: func(c *Config) { c.Host = "user@host" }, want: "host:"},
+		"no key file":        {cert: both, change: func(c *Config) { c.CertKeyFile = "none.key" }, want: "cert-key-file: open "},
 		"no CA":              {cert: both, change: func(c *Config) { c.CAFile = "none.pem" }, want: "ca-file:"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -310,7 +312,7 @@ func TestTopicAndCalls(t *testing.T) {
 		"subject":          {cert: apnstest.Certificate{UID: topic}, want: topic},
 		"extension":        {cert: apnstest.Certificate{UID: "x", Topics: []string{"com.a", "com.a.voip", "com.a.complication"}}, want: "com.a", calls: true},
 		"configured":       {cert: apnstest.Certificate{UID: topic}, topic: "com.other", want: "com.other"},
-		"contradicted":     {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, topic: "com.other", err: "the certificate is not for com.other but for [com.example.app]"},
+		"contradicted":     {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, topic: "com.other", err: "the certificate is not for com.other but for com.example.app"},
 		"development only": {cert: apnstest.Certificate{UID: topic, Development: true}, want: topic, sandox: true},
 		"both":             {cert: apnstest.Certificate{UID: topic, Development: true, Production: true}, want: topic},
 	} {
@@ -337,42 +339,6 @@ func TestTopicAndCalls(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestPushKitCertificate(t *testing.T) {
-	s := simulator(t)
-	home := t.TempDir()
-	messages, err := issue(t, s, apnstest.Certificate{UID: topic}).P12("pw", true, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls, err := issue(t, s, apnstest.Certificate{UID: topic + ".voip"}).P12("pw", false, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := Defaults()
-	cfg.CertFile, cfg.PushKitCertFile, cfg.CertPassword = write(t, home, "m.p12", messages), write(t, home, "c.p12", calls), "pw"
-	cfg.CAFile, cfg.Host = write(t, home, "ca.pem", s.CA()), s.Addr()
-	p := provider(t, cfg, home)
-	for _, n := range []providers.Notification{plain(), call()} {
-		if err := p.Push(t.Context(), target(), n); err != nil {
-			t.Error(err)
-		}
-	}
-	if s.Pushes()[1].Header.Get("apns-topic") != topic+".voip" {
-		t.Errorf("the call went to %v", s.Pushes()[1].Header)
-	}
-}
-
-func FuzzParseIdentity(f *testing.F) {
-	f.Add([]byte("-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"), "")
-	f.Add([]byte{0x30, 0x82, 0x01}, "pw")
-	f.Fuzz(func(t *testing.T, data []byte, password string) {
-		id, err := parseIdentity(data, nil, password)
-		if err == nil && id.cert.PrivateKey == nil {
-			t.Error("an identity without a key")
-		}
-	})
 }
 
 // decode reads a push payload.

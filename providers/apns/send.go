@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sideshow/apns2"
@@ -18,7 +22,9 @@ const maxAnswer = 64 << 10
 // client makes an apns2 client on a transport. NewClient is not used: it builds
 // a transport of its own and cannot be given roots.
 func client(host string, t *h2.Transport) *apns2.Client {
-	return &apns2.Client{Host: host, HTTPClient: &http.Client{Transport: &notes{t}}}
+	// Apple redirects nobody; what does would get a token.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &apns2.Client{Host: host, HTTPClient: &http.Client{Transport: &notes{t}, CheckRedirect: stay}}
 }
 
 // exchange is what apns2 neither sends nor returns: the expiration 0, and of
@@ -94,13 +100,31 @@ func (p *Provider) send(ctx context.Context, c clients, sandbox bool, m *message
 
 // unanswered makes the error of a request without an answer.
 func unanswered(err error) *providers.Error {
+	var about *url.Error
+	if errors.As(err, &about) {
+		err = about.Err // the URL holds the token
+	}
 	e := &providers.Error{Kind: providers.Temporary, Err: err}
-	var sent *h2.Error
-	if errors.As(err, &sent) {
-		e.Err = sent // without the URL in front, which holds the token
-		if sent.Written {
-			e.Kind = providers.Unknown
-		}
+	var request *h2.Error
+	switch {
+	case certificateRefused(err):
+		e.Kind = providers.Unauthorized
+	case errors.As(err, &request) && request.Written:
+		e.Kind = providers.Unknown
 	}
 	return e
+}
+
+// alerts are those with which a server refuses a client's certificate (RFC 8446
+// section 6.2), in the words of crypto/tls, which exports no type for them. With
+// TLS 1.3 they come after the first request is written.
+var alerts = []string{"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate",
+	"unknown certificate", "unknown certificate authority", "access denied", "certificate required"}
+
+// certificateRefused reports whether the server ended the TLS handshake because
+// of our certificate, as Apple does with revoked and expired ones.
+func certificateRefused(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error" &&
+		slices.Contains(alerts, strings.TrimPrefix(alert.Err.Error(), "tls: "))
 }

@@ -13,22 +13,27 @@ import (
 // kinds is what each of FCM's error codes means (Google, "ErrorCode" of the
 // REST reference).
 var kinds = map[string]providers.Kind{
-	"UNREGISTERED":           providers.Gone,
-	"SENDER_ID_MISMATCH":     providers.Doubtful,
-	"INVALID_ARGUMENT":       providers.Doubtful, // unless another field than the token is named
-	"QUOTA_EXCEEDED":         providers.Throttled,
-	"UNAVAILABLE":            providers.Temporary,
-	"INTERNAL":               providers.Temporary,
-	"UNSPECIFIED_ERROR":      providers.Temporary,
-	"THIRD_PARTY_AUTH_ERROR": providers.Unauthorized,
+	"UNREGISTERED":       providers.Gone,
+	"SENDER_ID_MISMATCH": providers.Doubtful,
+	"INVALID_ARGUMENT":   providers.Doubtful, // unless another field than the token is named
+	"QUOTA_EXCEEDED":     providers.Throttled,
+	"UNAVAILABLE":        providers.Temporary,
+	"INTERNAL":           providers.Temporary,
+	"UNSPECIFIED_ERROR":  providers.Temporary,
+	thirdParty:           providers.Unauthorized,
 }
 
-// pauses are kept when an answer names none (Google, "Throttling and quotas").
+// thirdParty is the word for what Google sends on to others with: an APNs or
+// web push key that the Firebase project lacks. Our access token is good.
+const thirdParty = "THIRD_PARTY_AUTH_ERROR"
+
+// These pauses are kept when an answer names none (Google, "Throttling and quotas").
 const (
-	quotaPause       = time.Minute
-	unavailablePause = 10 * time.Second
+	quotaPause   = time.Minute
+	troublePause = 10 * time.Second
 )
 
+// answer is the body of an answer that is no 200, as far as it counts.
 type answer struct {
 	Error struct {
 		Status  string `json:"status"`
@@ -100,8 +105,8 @@ func pause(e *providers.Error, status int) time.Duration {
 	switch {
 	case e.Kind == providers.Throttled:
 		return quotaPause
-	case status == http.StatusServiceUnavailable:
-		return unavailablePause
+	case status >= 500:
+		return troublePause
 	}
 	return 0
 }

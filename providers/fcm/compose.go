@@ -62,7 +62,7 @@ func set(data map[string]string, key, value string) {
 }
 
 // fit takes away until the data has the size: first the body's end, then the
-// sender, then the cipher text; the account stays.
+// sender, then the cipher text with what belongs to it; the account stays.
 func fit(data map[string]string) {
 	for body := []rune(data["body"]); size(data) > maxData && len(body) > 0; {
 		body = body[:max(0, len(body)-1-(size(data)-maxData)/4)]
@@ -71,11 +71,13 @@ func fit(data map[string]string) {
 			delete(data, "body")
 		}
 	}
-	for _, key := range []string{"sender", "nickname", "encrypted", "iv", "type"} {
+	for _, keys := range [][]string{{"sender"}, {"nickname"}, {"encrypted", "iv", "type"}} {
 		if size(data) <= maxData {
 			return
 		}
-		delete(data, key)
+		for _, key := range keys {
+			delete(data, key)
+		}
 	}
 }
 

@@ -36,6 +36,9 @@ type Config struct {
 	// CAFile holds certificates (PEM) that the server's may be signed by, beside
 	// the system's.
 	CAFile string `tdsl:"ca-file"`
+	// Proxy is an HTTP, HTTPS or SOCKS5 proxy as http://HOST:PORT; empty: that of
+	// the environment (HTTPS_PROXY).
+	Proxy string `tdsl:"proxy"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }

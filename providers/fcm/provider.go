@@ -19,7 +19,8 @@ import (
 type Provider struct {
 	info   providers.Info
 	client *messaging.Client
-	auth   *authorizer
+	base   *http.Transport
+	tokens *tokens
 	cfg    Config
 	slots  chan struct{}
 	log    *slog.Logger
@@ -43,20 +44,23 @@ func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error
 	if cfg.ProjectID == "" {
 		return nil, errors.New("project-id: it is missing, and the service account's file does not tell")
 	}
-	base, err := transport(cfg.CAFile, home)
+	base, err := transport(&cfg, home)
 	if err != nil {
-		return nil, fmt.Errorf("ca-file: %w", err)
+		return nil, err
 	}
 	p := &Provider{
 		info: providers.Info{ID: name, Aliases: cfg.Aliases, Label: "FCM", MaxPayload: 3072,
 			Features: []string{"tigase:push:encrypt:0", "tigase:push:priority:0"}},
-		auth:  newAuthorizer(base, a.jwt),
-		cfg:   cfg,
-		slots: make(chan struct{}, cfg.MaxConcurrent),
-		log:   l,
+		base:   base,
+		tokens: &tokens{config: a.jwt, base: base},
+		cfg:    cfg,
+		slots:  make(chan struct{}, cfg.MaxConcurrent),
+		log:    l,
 	}
-	p.client, err = newClient(cfg, p.auth)
-	return p, err
+	if p.client, err = newClient(cfg, &recorder{base, p.tokens}); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // configOf names the type that messaging.NewClient wants, which is internal to
@@ -117,26 +121,24 @@ func (p *Provider) CheckToken(token string) error {
 	return nil
 }
 
-// Push makes one attempt.
+// Push makes one attempt; its error is an [*providers.Error]. More than
+// max-concurrent at a time wait for their turn.
 func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return &providers.Error{Kind: providers.Temporary, Err: ctx.Err()}
+		return &providers.Error{Kind: providers.Temporary, Reason: "busy", Err: fmt.Errorf("wait for one of max-concurrent requests: %w", ctx.Err())}
 	}
 	defer func() { <-p.slots }()
 	err := p.send(ctx, compose(to.Token, n))
 	p.log.Debug("push", "id", n.ID, "token", providers.ShortToken(to.Token), "err", err)
-	if err != nil {
-		return err
-	}
-	return nil
+	return err
 }
 
 // send sends a message. Firebase's client would repeat five times over seven
 // seconds; the round tripper ends its context instead, and what that has noted
 // is the outcome.
-func (p *Provider) send(ctx context.Context, m *messaging.Message) *providers.Error {
+func (p *Provider) send(ctx context.Context, m *messaging.Message) error {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
 	defer cancel()
 	x := &exchange{cancel: cancel}
@@ -150,19 +152,26 @@ func (p *Provider) send(ctx context.Context, m *messaging.Message) *providers.Er
 	case err == nil || x.status == http.StatusOK:
 		return nil
 	case x.status != 0:
-		e := classify(x.status, x.contentType, x.body, x.retryAfter)
-		if x.status == http.StatusUnauthorized {
-			p.auth.renew(x.source)
-		}
-		return e
+		return p.judge(x)
 	case x.err != nil:
 		return x.err
 	}
-	return &providers.Error{Kind: providers.Refused, Err: errors.New("the message was not sent: firebase's client refuses it")}
+	// Nothing was sent. Firebase's words are left out: they may hold the token.
+	return &providers.Error{Kind: providers.Refused, Reason: "not sent", Err: errors.New("firebase's client refuses the message")}
+}
+
+// judge makes the error of an answer. An access token that Google refuses is
+// thrown away, so that a repeat fetches another.
+func (p *Provider) judge(x *exchange) error {
+	e := classify(x.status, x.contentType, x.body, x.retryAfter)
+	if x.status == http.StatusUnauthorized && e.Reason != thirdParty {
+		p.tokens.drop(x.token)
+	}
+	return e
 }
 
 // Close closes the idle connections.
 func (p *Provider) Close() error {
-	p.auth.base.CloseIdleConnections()
+	p.base.CloseIdleConnections()
 	return nil
 }

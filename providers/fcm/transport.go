@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -18,46 +18,56 @@ import (
 	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/providers/h2"
 	"golang.org/x/oauth2"
-	"golang.org/x/oauth2/jwt"
 )
 
 const (
-	maxAnswer    = 64 << 10
-	tokenTimeout = 10 * time.Second
-	// early is how long before its end a token is renewed.
-	early = 5 * time.Minute
+	// maxAnswer bounds what is read of an answer's body, in bytes.
+	maxAnswer = 64 << 10
 	// connections bounds those to one host; over HTTP/2 few carry all.
 	connections = 64
+	dialTimeout = 10 * time.Second
 )
 
 // transport makes the connections to Google.
-func transport(caFile, home string) (*http.Transport, error) {
+func transport(cfg *Config, home string) (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 		ForceAttemptHTTP2:     true,
 		MaxConnsPerHost:       connections,
 		MaxIdleConnsPerHost:   connections,
 		IdleConnTimeout:       time.Hour,
-		TLSHandshakeTimeout:   10 * time.Second,
+		TLSHandshakeTimeout:   dialTimeout,
 		DisableCompression:    true,
 		ResponseHeaderTimeout: 30 * time.Second,
 		HTTP2:                 &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second},
 	}
-	if caFile != "" && !filepath.IsAbs(caFile) {
-		caFile = filepath.Join(home, caFile)
+	if cfg.Proxy != "" {
+		u, err := url.Parse(cfg.Proxy)
+		if err != nil || u.Host == "" {
+			// The value is not repeated: it may hold a password.
+			return nil, errors.New("proxy: it is an address such as http://proxy.example.com:3128")
+		}
+		t.Proxy = http.ProxyURL(u)
 	}
-	pool, err := h2.Roots(caFile)
+	file := cfg.CAFile
+	if file != "" && !filepath.IsAbs(file) {
+		file = filepath.Join(home, file)
+	}
+	pool, err := h2.Roots(file)
+	if err != nil {
+		return nil, fmt.Errorf("ca-file: %w", err)
+	}
 	t.TLSClientConfig.RootCAs = pool
-	return t, err
+	return t, nil
 }
 
 // exchange is what became of one request.
 type exchange struct {
 	cancel      context.CancelFunc
-	source      *source
-	status      int
+	token       *oauth2.Token // that it was sent with
+	status      int           // 0: no answer
 	contentType string
 	body        []byte
 	retryAfter  time.Duration
@@ -66,50 +76,38 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// source gives one access token after the other.
-type source struct{ oauth2.TokenSource }
-
-// authorizer is the round tripper below firebase's client: it adds the access
-// token, notes the outcome, and ends the request's context when firebase would
-// repeat it.
-type authorizer struct {
-	base   *http.Transport
-	config *jwt.Config
-	ctx    context.Context // holds the client that tokens are fetched with
-	source atomic.Pointer[source]
-}
-
-func newAuthorizer(base *http.Transport, config *jwt.Config) *authorizer {
-	a := &authorizer{base: base, config: config}
-	a.ctx = context.WithValue(context.Background(), oauth2.HTTPClient, &http.Client{Transport: base, Timeout: tokenTimeout})
-	a.renew(nil)
-	return a
-}
-
-// renew throws away the token of a source, once.
-func (a *authorizer) renew(old *source) {
-	fresh := &source{oauth2.ReuseTokenSourceWithExpiry(nil, a.config.TokenSource(a.ctx), early)}
-	a.source.CompareAndSwap(old, fresh)
+// recorder is the round tripper below firebase's client: it adds the access
+// token, notes the outcome in the exchange that the request's context holds, and
+// ends that context, so that firebase does not repeat the request.
+type recorder struct {
+	base   http.RoundTripper
+	tokens *tokens
 }
 
 // RoundTrip implements http.RoundTripper.
-func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
+func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	x, _ := req.Context().Value(exchangeKey{}).(*exchange)
 	if x == nil {
 		return nil, errors.New("a request that is no push")
 	}
-	x.source = a.source.Load()
-	token, err := x.source.Token()
-	if err != nil {
-		x.err = tokenError(err)
+	resp, err := r.send(req, x)
+	if err != nil || x.status != http.StatusOK {
 		x.cancel()
+	}
+	return resp, err
+}
+
+func (r *recorder) send(req *http.Request, x *exchange) (*http.Response, error) {
+	var err error
+	if x.token, err = r.tokens.get(req.Context()); err != nil {
+		x.err = tokenError(err)
 		return nil, err
 	}
-	req = req.Clone(req.Context())
-	token.SetAuthHeader(req)
 	var written atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }}
-	resp, err := a.base.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	req = req.Clone(httptrace.WithClientTrace(req.Context(), trace))
+	x.token.SetAuthHeader(req)
+	resp, err := r.base.RoundTrip(req)
 	if err == nil {
 		err = x.note(resp)
 	}
@@ -118,11 +116,7 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 		if written.Load() {
 			x.err.Kind = providers.Unknown
 		}
-		x.cancel()
 		return nil, err
-	}
-	if x.status != http.StatusOK {
-		x.cancel()
 	}
 	return resp, nil
 }
@@ -138,25 +132,4 @@ func (x *exchange) note(resp *http.Response) error {
 	x.retryAfter = providers.RetryAfter(resp.Header, time.Now())
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
-}
-
-// tokenError makes the error of an access token that was not issued. It never
-// says anything of a device.
-func tokenError(err error) *providers.Error {
-	e := &providers.Error{Kind: providers.Temporary, Reason: "OAuth", Err: fmt.Errorf("fetch access token: %w", err)}
-	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) && refused.Response != nil {
-		e.Status = refused.Response.StatusCode
-		if e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests {
-			e.Kind = providers.Unauthorized
-		}
-		var why struct {
-			Code        string `json:"error"`
-			Description string `json:"error_description"`
-		}
-		// A body that is no JSON says nothing; the status is there.
-		_ = json.Unmarshal(refused.Body, &why)
-		e.Err = fmt.Errorf("fetch access token: %s %s", why.Code, why.Description)
-	}
-	return e
 }

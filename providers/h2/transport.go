@@ -12,6 +12,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -41,13 +42,19 @@ const (
 	tcpKeepAlive    = 30 * time.Second
 )
 
-// ErrNoHTTP2 means that the server does not speak HTTP/2.
-var ErrNoHTTP2 = errors.New("the server offers no HTTP/2 (ALPN h2)")
+// ErrNoHTTP2 means that the server, or what stands in its place, does not speak
+// HTTP/2.
+var ErrNoHTTP2 = errors.New("offers no HTTP/2 (ALPN h2): is it the right host and port, or does a proxy open the encryption on the way?")
+
+// errRefused stands for all that says so: a refused stream, one above a
+// GOAWAY's last, a connection that was closed before it (RFC 9113 section 8.7).
+var errRefused = errors.New("the server did not take the request")
 
 // Error is a request that got no answer.
 type Error struct {
-	// Written means that the request left us: the server may have acted on it.
-	// Otherwise it is safe to send again.
+	// Written means that the request may have left us and that the server may
+	// have acted on it. Otherwise it was not sent, or the server refused to look
+	// at it, and it is safe to send again.
 	Written bool
 	Err     error
 }
@@ -102,31 +109,57 @@ func dial(ctx context.Context, network, address string, config *tls.Config) (net
 		// The alert of a server that knows no h2 (RFC 7301 section 3.2); crypto/tls
 		// has no type for it.
 		if strings.Contains(err.Error(), "no application protocol") {
-			return nil, fmt.Errorf("%s: %w", address, ErrNoHTTP2)
+			return nil, fmt.Errorf("%s %w", address, ErrNoHTTP2)
 		}
 		return nil, err
 	}
 	if conn.(*tls.Conn).ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
 		conn.Close()
-		return nil, fmt.Errorf("%s: %w", address, ErrNoHTTP2)
+		return nil, fmt.Errorf("%s %w", address, ErrNoHTTP2)
 	}
 	return conn, nil
 }
 
-// RoundTrip sends a request when there is room and returns the answer. The
-// error is an [*Error].
+// RoundTrip sends a request when there is room, in the order of the calls, and
+// returns the answer. A request that the server did not look at is sent once
+// more at once, as its connection was closing in most cases. The error is an
+// [*Error].
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case t.slots <- struct{}{}:
+		defer func() { <-t.slots }()
 	case <-req.Context().Done():
 		return nil, &Error{Err: context.Cause(req.Context())}
 	}
+	resp, err := t.attempt(req)
+	if !errors.Is(err, errRefused) {
+		return resp, err
+	}
+	body, bodyErr := req.GetBody()
+	if bodyErr != nil {
+		return nil, err
+	}
+	again := req.WithContext(req.Context())
+	again.Body = body
+	return t.attempt(again)
+}
+
+// attempt sends a request once.
+func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
 	var written atomic.Bool
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{WroteHeaders: func() { written.Store(true) }})
-	resp, err := t.inner.RoundTrip(req.WithContext(ctx))
-	<-t.slots
+	// From here on x/net writes in a goroutine of its own, and a caller that
+	// gives up does not learn how far that came.
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { written.Store(true) }})
+	once := req.WithContext(ctx)
+	if req.GetBody != nil {
+		// x/net asks for the body again when it is sure that the server did not
+		// act on the request; it would repeat for a minute, which is its caller's
+		// affair.
+		once.GetBody = func() (io.ReadCloser, error) { return nil, errRefused }
+	}
+	resp, err := t.inner.RoundTrip(once)
 	if err != nil {
-		return nil, &Error{Written: written.Load(), Err: err}
+		return nil, &Error{Written: written.Load() && !errors.Is(err, errRefused), Err: err}
 	}
 	return resp, nil
 }

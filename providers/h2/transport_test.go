@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -84,6 +85,9 @@ func TestServerWithoutHTTP2(t *testing.T) {
 	if !errors.Is(err, ErrNoHTTP2) || !errors.As(err, &e) || e.Written {
 		t.Errorf("error %v", err)
 	}
+	if want := s.Listener.Addr().String() + " offers no HTTP/2"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%q does not say %q", err, want)
+	}
 }
 
 func TestWrittenOrNot(t *testing.T) {
@@ -98,4 +102,33 @@ func TestWrittenOrNot(t *testing.T) {
 	if _, err := get(t, New(Options{TLS: config}), s.URL); !errors.As(err, &e) || e.Written {
 		t.Errorf("a request that never left: %v", err)
 	}
+}
+
+func TestWaitingForRoom(t *testing.T) {
+	arrived, release := make(chan bool, 1), make(chan bool)
+	s, config := server(t, true, func(http.ResponseWriter, *http.Request) { arrived <- true; <-release })
+	tr := New(Options{TLS: config, InFlight: 1})
+	defer tr.CloseIdleConnections()
+	var first sync.WaitGroup
+	first.Go(func() {
+		resp, err := get(t, tr, s.URL)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		resp.Body.Close()
+	})
+	<-arrived
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *Error
+	if _, err := tr.RoundTrip(req); !errors.As(err, &e) || e.Written || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a request that found no room: %v", err)
+	}
+	close(release)
+	first.Wait()
 }

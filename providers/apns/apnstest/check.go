@@ -24,6 +24,9 @@ func (s *Server) check(r *http.Request, p *Push) *Answer {
 	if err != nil {
 		return &Answer{Status: 403, Reason: "BadCertificate"}
 	}
+	if !serves(leaf, s.sandbox) {
+		return &Answer{Status: 403, Reason: "BadCertificateEnvironment"}
+	}
 	if r.Method != http.MethodPost {
 		return &Answer{Status: 405, Reason: "MethodNotAllowed"}
 	}
@@ -47,6 +50,20 @@ func (s *Server) check(r *http.Request, p *Push) *Answer {
 		}
 	}
 	return nil
+}
+
+// serves reports whether a certificate is for an environment. One that says
+// nothing about it is for both.
+func serves(leaf *x509.Certificate, sandbox bool) bool {
+	development, production := false, false
+	for _, ext := range leaf.Extensions {
+		development = development || ext.Id.Equal(oidDevelopment)
+		production = production || ext.Id.Equal(oidProduction)
+	}
+	if !development && !production {
+		return true
+	}
+	return sandbox && development || !sandbox && production
 }
 
 // checkTopic checks the topic against the certificate's.

@@ -41,6 +41,7 @@ type Push struct {
 // Server is a running simulator.
 type Server struct {
 	authority *authority
+	sandbox   bool
 	http      *http.Server
 	listener  net.Listener
 	done      chan struct{}
@@ -52,12 +53,22 @@ type Server struct {
 	changed chan struct{} // closed and replaced at each push
 }
 
-// New starts a simulator on a free port of the loopback address.
+// New starts a simulator of the production environment on a free port of the
+// loopback address.
 func New() (*Server, error) {
 	a, err := newAuthority()
 	if err != nil {
 		return nil, err
 	}
+	return start(a, false)
+}
+
+// Sandbox starts a simulator of the test environment beside s, with an address
+// and a [Server.Close] of its own; a certificate that s issued is good for both,
+// unless it says otherwise.
+func (s *Server) Sandbox() (*Server, error) { return start(s.authority, true) }
+
+func start(a *authority, sandbox bool) (*Server, error) {
 	own, err := a.serverCertificate()
 	if err != nil {
 		return nil, err
@@ -66,7 +77,7 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for pushes: %w", err)
 	}
-	s := &Server{authority: a, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, changed: make(chan struct{})}
+	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, changed: make(chan struct{})}
 	var h2 http.Protocols
 	h2.SetHTTP2(true)
 	s.http = &http.Server{

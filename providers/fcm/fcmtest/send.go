@@ -5,31 +5,32 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"slices"
+	"regexp"
 	"time"
 )
 
-const fcmError = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+// maxData is the size of a message's data in bytes (Google, "About FCM
+// messages").
+const maxData = 4096
 
 // send takes one message (projects.messages.send of the REST reference).
 func (s *Server) send(w http.ResponseWriter, r *http.Request) {
-	m := Message{Path: r.URL.Path, Header: r.Header.Clone(), Status: http.StatusOK}
+	m := Message{Path: r.URL.Path, Proto: r.Proto, Header: r.Header.Clone(), Status: http.StatusOK}
 	m.Header.Del("Authorization")
 	a := s.check(r, &m)
 	if a == nil {
 		a = s.scripted(m.Token)
 	}
-	if a != nil && a.Delay > 0 {
-		select {
-		case <-time.After(a.Delay):
-		case <-r.Context().Done():
-			return
-		}
+	if a == nil {
+		a = &Answer{}
 	}
-	if a != nil && a.Status != 0 {
+	if !a.wait(r) {
+		return
+	}
+	if a.Status != 0 {
 		m.Status = a.Status
 	}
-	if a != nil && a.Drop {
+	if a.Drop {
 		m.Status = 0
 		s.record(m)
 		panic(http.ErrAbortHandler)
@@ -40,32 +41,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) {
 		reply(w, map[string]string{"name": "projects/" + Project + "/messages/0:1"})
 		return
 	}
-	refuse(w, a)
-}
-
-func refuse(w http.ResponseWriter, a *Answer) {
-	if a.RetryAfter != "" {
-		w.Header().Set("Retry-After", a.RetryAfter)
-	}
-	if a.Body != "" {
-		w.Header().Set("Content-Type", a.ContentType)
-		w.WriteHeader(a.Status)
-		// A client that has gone gets none.
-		_, _ = io.WriteString(w, a.Body)
-		return
-	}
-	var details []any
-	if a.Code != "" {
-		details = append(details, map[string]string{"@type": fcmError, "errorCode": a.Code})
-	}
-	if a.Field != "" {
-		details = append(details, map[string]any{"@type": "type.googleapis.com/google.rpc.BadRequest",
-			"fieldViolations": []any{map[string]string{"field": a.Field, "description": "Invalid value"}}})
-	}
-	status := map[int]string{400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-		429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE"}[a.Status]
-	w.WriteHeader(a.Status)
-	reply(w, map[string]any{"error": map[string]any{"code": a.Status, "message": "simulated", "status": status, "details": details}})
+	a.refuse(w)
 }
 
 // check returns what Google would refuse a message with, nil when it is good.
@@ -81,38 +57,75 @@ func (s *Server) check(r *http.Request, m *Message) *Answer {
 		return &Answer{Status: http.StatusBadRequest}
 	}
 	m.Body = body
+	return m.read()
+}
+
+// target is where a message goes; exactly one of its fields is to be set.
+type target struct {
+	Token     string `json:"token"`
+	Topic     string `json:"topic"`
+	Condition string `json:"condition"`
+	FID       string `json:"fid"`
+}
+
+// read takes the message apart. Fields that this component never sends count as
+// unknown.
+func (m *Message) read() *Answer {
 	var in struct {
 		ValidateOnly bool `json:"validate_only"`
 		Message      struct {
-			Token        string            `json:"token"`
-			Topic        string            `json:"topic"`
-			Condition    string            `json:"condition"`
-			Data         map[string]string `json:"data"`
-			Notification any               `json:"notification"`
-			Android      map[string]any    `json:"android"`
-			FcmOptions   any               `json:"fcm_options"`
+			target
+			Data    map[string]string `json:"data"`
+			Android map[string]any    `json:"android"`
 		} `json:"message"`
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
+	d := json.NewDecoder(bytes.NewReader(m.Body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return &Answer{Status: http.StatusBadRequest, Field: "message"}
+		return &Answer{Status: http.StatusBadRequest, Field: "message", Description: "Invalid JSON payload received. " + err.Error()}
 	}
 	m.DryRun, m.Token, m.Data, m.Android = in.ValidateOnly, in.Message.Token, in.Message.Data, in.Message.Android
-	if m.Token == "" || in.Message.Topic != "" || in.Message.Condition != "" {
-		return &Answer{Status: http.StatusBadRequest, Code: "INVALID_ARGUMENT", Field: "message.token"}
+	if in.Message.target != (target{Token: m.Token}) || m.Token == "" {
+		return &Answer{Status: http.StatusBadRequest, Code: "INVALID_ARGUMENT", Field: "message",
+			Description: "Exactly one of token, topic, condition or fid must be set"}
 	}
-	for key := range m.Android {
-		if !slices.Contains([]string{"collapse_key", "priority", "ttl", "restricted_package_name", "data", "notification", "direct_boot_ok"}, key) {
-			return &Answer{Status: http.StatusBadRequest, Field: "message.android"}
-		}
+	if field := wrongAndroid(m.Android); field != "" {
+		return &Answer{Status: http.StatusBadRequest, Field: "message.android." + field}
 	}
 	size := 0
 	for k, v := range m.Data {
 		size += len(k) + len(v)
 	}
-	if size > 4096 {
-		return &Answer{Status: http.StatusBadRequest, Code: "INVALID_ARGUMENT", Field: "message.data"}
+	if size > maxData {
+		return &Answer{Status: http.StatusBadRequest, Code: "INVALID_ARGUMENT", Field: "message", Description: "Android message is too big"}
 	}
 	return nil
+}
+
+// duration is protobuf's JSON form of one; priority that of AndroidMessagePriority,
+// in the case that Google's own libraries use too.
+var (
+	duration = regexp.MustCompile(`^[0-9]+(\.[0-9]{1,9})?s$`)
+	priority = regexp.MustCompile(`^(?i:high|normal)$`)
+)
+
+// wrongAndroid names a field of AndroidConfig that is unknown or wrong.
+func wrongAndroid(config map[string]any) string {
+	for key, value := range config {
+		text, _ := value.(string)
+		good := false
+		switch key {
+		case "collapse_key":
+			good = text != ""
+		case "priority":
+			good = priority.MatchString(text)
+		case "ttl":
+			life, err := time.ParseDuration(text)
+			good = duration.MatchString(text) && err == nil && life <= 28*24*time.Hour
+		}
+		if !good {
+			return key
+		}
+	}
+	return ""
 }

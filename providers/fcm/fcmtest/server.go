@@ -5,15 +5,18 @@
 package fcmtest
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 )
@@ -21,29 +24,31 @@ import (
 // Project is the simulator's only Firebase project.
 const Project = "demo-project"
 
-// Answer is what the simulator is told to do with messages to a token.
+// Answer is what the simulator is told to do with a request.
 type Answer struct {
-	Status      int    // e.g. 404
-	Code        string // FCM's error code, e.g. UNREGISTERED; empty: none in the answer
-	Field       string // a field that the answer names as wrong
-	RetryAfter  string
-	Body        string // instead of the JSON
-	ContentType string // of Body
-	Delay       time.Duration
-	Drop        bool // the connection ends without an answer
-	Times       int  // how often; 0 for ever
+	Status      int           // e.g. 404; 0: what is right for the request
+	Code        string        // FCM's or OAuth's error code, e.g. UNREGISTERED; empty: none in the answer
+	Field       string        // a field that the answer names as wrong
+	Description string        // in words; empty: Google's
+	RetryAfter  string        // the header of that name
+	Body        string        // instead of the JSON
+	ContentType string        // of Body
+	Delay       time.Duration // before the answer; a long one is a server that hangs
+	Drop        bool          // the connection ends without an answer
+	Times       int           // how often; 0 for ever
 }
 
 // Message is one message as it arrived.
 type Message struct {
 	Path    string
-	Header  http.Header
+	Proto   string      // HTTP/1.1 or HTTP/2.0
+	Header  http.Header // without Authorization
 	Token   string
 	Data    map[string]string
 	Android map[string]any
 	DryRun  bool
-	Body    json.RawMessage
-	Status  int
+	Body    json.RawMessage // as sent; empty when the access token was refused
+	Status  int             // of the answer; 0: the connection was ended
 }
 
 // Server is a running simulator.
@@ -51,12 +56,14 @@ type Server struct {
 	key      *rsa.PrivateKey
 	http     *http.Server
 	listener net.Listener
+	scheme   string
+	ca       []byte // of an https server
 	done     chan struct{}
 
 	mu       sync.Mutex
-	life     time.Duration // of tokens
+	life     time.Duration // of access tokens
 	issued   map[string]time.Time
-	refuse   bool // the token endpoint refuses
+	oauth    Answer // of the token endpoint
 	tokens   int
 	script   map[string]*Answer
 	messages []Message
@@ -64,8 +71,21 @@ type Server struct {
 	changed  chan struct{} // closed and replaced at each message
 }
 
-// New starts a simulator on a free port of the loopback address.
-func New() (*Server, error) {
+// New starts a simulator on a free port of the loopback address. It speaks
+// plain HTTP/1.1.
+func New() (*Server, error) { return start("http", nil, nil) }
+
+// NewTLS is New for https, with HTTP/2. The certificate is signed by the
+// authority that CA returns.
+func NewTLS() (*Server, error) {
+	cert, ca, err := certificate()
+	if err != nil {
+		return nil, err
+	}
+	return start("https", ca, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12})
+}
+
+func start(scheme string, ca []byte, config *tls.Config) (*Server, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
@@ -74,15 +94,20 @@ func New() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for messages: %w", err)
 	}
-	s := &Server{key: key, listener: l, done: make(chan struct{}), life: time.Hour,
+	s := &Server{key: key, listener: l, scheme: scheme, ca: ca, done: make(chan struct{}), life: time.Hour,
 		issued: map[string]time.Time{}, script: map[string]*Answer{}, changed: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /v1/projects/{project}/messages:send", s.send)
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	// Its own log would stand between the lines of tests and of the demo.
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
 	go func() {
 		defer close(s.done)
-		// It returns when the simulator is closed.
+		// Both return when the simulator is closed.
+		if config != nil {
+			_ = s.http.ServeTLS(l, "", "")
+			return
+		}
 		_ = s.http.Serve(l)
 	}()
 	return s, nil
@@ -95,7 +120,15 @@ func (s *Server) Close() {
 }
 
 // Endpoint is the address for a provider's 'endpoint'.
-func (s *Server) Endpoint() string { return "http://" + s.listener.Addr().String() + "/v1" }
+func (s *Server) Endpoint() string { return s.address() + "/v1" }
+
+func (s *Server) address() string { return s.scheme + "://" + s.listener.Addr().String() }
+
+func (s *Server) tokenURI() string { return s.address() + "/token" }
+
+// CA is the authority of an https simulator in PEM form, for a provider's
+// 'ca-file'; nil for http.
+func (s *Server) CA() []byte { return s.ca }
 
 // ServiceAccount is the JSON of a service account that may send, as Google
 // issues it; its token_uri is the simulator's.
@@ -110,86 +143,19 @@ func (s *Server) ServiceAccount() ([]byte, error) {
 		"private_key_id": "simulated",
 		"private_key":    string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
 		"client_email":   email,
-		"token_uri":      "http://" + s.listener.Addr().String() + "/token",
+		"token_uri":      s.tokenURI(),
 	}, "", "  ")
 }
 
-// Script says what to answer to messages to a token.
-func (s *Server) Script(token string, a Answer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.script[token] = &a
-}
-
-// RefuseTokens makes the token endpoint refuse the service account, or take it
-// again.
-func (s *Server) RefuseTokens(refuse bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.refuse = refuse
-}
-
-// RevokeTokens makes all tokens invalid that were issued so far.
-func (s *Server) RevokeTokens() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	clear(s.issued)
-}
-
-// Tokens is how many tokens were issued.
-func (s *Server) Tokens() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tokens
-}
-
-// Messages returns all messages so far.
-func (s *Server) Messages() []Message {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return append([]Message(nil), s.messages...)
-}
-
-// Next returns the next message that Next has not returned yet, and waits for
-// it.
-func (s *Server) Next(ctx context.Context) (Message, error) {
-	for {
-		s.mu.Lock()
-		changed := s.changed
-		if s.read < len(s.messages) {
-			m := s.messages[s.read]
-			s.read++
-			s.mu.Unlock()
-			return m, nil
-		}
-		s.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return Message{}, fmt.Errorf("wait for a message: %w", ctx.Err())
-		}
+// WriteServiceAccount writes ServiceAccount's JSON to a file that only its owner
+// can read.
+func (s *Server) WriteServiceAccount(file string) error {
+	data, err := s.ServiceAccount()
+	if err != nil {
+		return err
 	}
-}
-
-func (s *Server) record(m Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.messages = append(s.messages, m)
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
-
-func (s *Server) scripted(token string) *Answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.script[token]
-	if a == nil {
-		return nil
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		return fmt.Errorf("write service account: %w", err)
 	}
-	if a.Times > 0 {
-		if a.Times--; a.Times == 0 {
-			delete(s.script, token)
-		}
-	}
-	return a
+	return nil
 }

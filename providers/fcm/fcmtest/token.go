@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,25 +24,35 @@ const (
 // token is Google's token endpoint (RFC 7523).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
-	refuse := s.refuse
+	a := s.oauth
 	s.mu.Unlock()
-	err := s.checkAssertion(r)
-	if refuse {
-		err = errors.New("account disabled")
+	if err := s.checkAssertion(r); err != nil && a.Status == 0 {
+		a.Status, a.Code, a.Body = http.StatusBadRequest, "invalid_grant", ""
+		a.Description = err.Error()
 	}
-	w.Header().Set("Content-Type", "application/json")
-	if err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		reply(w, map[string]string{"error": "invalid_grant", "error_description": err.Error()})
+	if !a.wait(r) {
 		return
 	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	switch {
+	case a.Status == 0:
+		reply(w, s.issue())
+	case a.Body != "":
+		a.write(w)
+	default:
+		a.head(w)
+		reply(w, map[string]string{"error": a.Code, "error_description": a.Description})
+	}
+}
+
+// issue makes a token.
+func (s *Server) issue() map[string]any {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	token := "ya29." + rand.Text()
 	s.issued[token] = time.Now().Add(s.life)
 	s.tokens++
-	life := s.life
-	s.mu.Unlock()
-	reply(w, map[string]any{"access_token": token, "expires_in": int(life.Seconds()), "token_type": "Bearer"})
+	return map[string]any{"access_token": token, "expires_in": int(s.life.Seconds()), "token_type": "Bearer"}
 }
 
 // reply writes JSON; a client that has gone gets none.
@@ -82,9 +93,9 @@ func (s *Server) checkAssertion(r *http.Request) error {
 	switch {
 	case claims.Iss != email:
 		return fmt.Errorf("iss is %q", claims.Iss)
-	case !strings.HasSuffix(claims.Aud, "/token"):
+	case claims.Aud != s.tokenURI():
 		return fmt.Errorf("aud is %q", claims.Aud)
-	case !strings.Contains(claims.Scope, scope):
+	case !slices.Contains(strings.Fields(claims.Scope), scope):
 		return fmt.Errorf("scope is %q", claims.Scope)
 	case claims.Exp <= now || claims.Iat > now+60 || claims.Exp-claims.Iat > 3700:
 		return errors.New("iat and exp are not of this hour")

@@ -1,0 +1,89 @@
+package providers
+
+import (
+	"errors"
+	"maps"
+	"sync"
+	"time"
+)
+
+// State is what a Set has seen of a provider since it was made, for status
+// pages and metrics.
+type State struct {
+	Provider    string            // the provider's id
+	Accepted    uint64            // pushes
+	Failures    map[string]uint64 // pushes that were not accepted, by the push service's word or the kind
+	LastError   string            // in words; empty: none yet
+	LastErrorAt time.Time
+	First       Credential // for device tokens
+	Second      Credential // for second tokens; without calls it shows nothing
+}
+
+// Credential is how it stands with one credential of a provider.
+type Credential struct {
+	Trusted bool // doubtful answers count as proof that a token is dead
+	Paused  bool // the breaker is open, in the push service's test environment or outside
+}
+
+// States describes how it stands with the providers, in the configuration's
+// order.
+func (s *Set) States() []State {
+	out := make([]State, len(s.order))
+	for i, e := range s.order {
+		out[i] = e.tally.state()
+		out[i].Provider, out[i].First, out[i].Second = e.id, e.first.state(), e.second.state()
+	}
+	return out
+}
+
+func (c *credential) state() Credential {
+	return Credential{Trusted: c.trust.now(), Paused: c.breakers[0].open() || c.breakers[1].open()}
+}
+
+// Reasons are a push service's words: however many it makes up, the tally keeps
+// only so many apart.
+const (
+	maxReasons  = 50
+	otherReason = "other"
+)
+
+// tally counts a provider's pushes.
+type tally struct {
+	mu       sync.Mutex
+	accepted uint64
+	failures map[string]uint64
+	last     error
+	lastAt   time.Time
+}
+
+func (t *tally) count(err error, now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err == nil {
+		t.accepted++
+		return
+	}
+	reason := KindOf(err).String()
+	var pe *Error
+	if errors.As(err, &pe) && pe.Reason != "" {
+		reason = pe.Reason
+	}
+	if _, known := t.failures[reason]; !known && len(t.failures) >= maxReasons {
+		reason = otherReason
+	}
+	if t.failures == nil {
+		t.failures = map[string]uint64{}
+	}
+	t.failures[reason]++
+	t.last, t.lastAt = err, now
+}
+
+func (t *tally) state() State {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := State{Accepted: t.accepted, Failures: maps.Clone(t.failures), LastErrorAt: t.lastAt}
+	if t.last != nil {
+		s.LastError = t.last.Error()
+	}
+	return s
+}
