@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -141,6 +142,8 @@ func TestBadStanzasNeverEndTheStream(t *testing.T) {
 		"<message from='a@b/c' to='push.example.com'><body>hello</body></message>",
 		"<presence from='a@b' type='subscribe' to='push.example.com'/>",
 		"<iq type='error' id='4' from='@@a b/' to='push.example.com'><error/></iq>",
+		"<iq type='set' id='5' from='a@b/c' to='push.example.com'><a xmlns='urn:x'>" + strings.Repeat("x", 2*xmpp.MaxStanza) + "</a></iq>",
+		"<iq type='set' id='6' from='a@b/c' to='push.example.com'>" + strings.Repeat("<a>", 200) + strings.Repeat("</a>", 200) + "</iq>",
 		" \n ",
 	} {
 		if err := s.SendRaw(domain, raw); err != nil {

@@ -77,6 +77,11 @@ func (l *link) read(work context.Context, c *conn) error {
 			// Without from: Tigase's bind requests before the handshake's end.
 			continue
 		}
+		if el.TooLarge {
+			// Type wait and a condition that no server drops a registration for.
+			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.BadRequest, "the stanza is too large")))
+			continue
+		}
 		if busy = !l.ext.takeSlot(busy); busy {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 			continue

@@ -3,9 +3,11 @@ package xmpp
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -98,9 +100,21 @@ func TestRefusedInput(t *testing.T) {
 		"mismatched end":   {"<iq><a></b></iq>", stream.NotWellFormed},
 		"control":          {"<iq><a>\x01</a></iq>", stream.NotWellFormed},
 		"bad UTF-8":        {"<iq><a>\xff</a></iq>", stream.NotWellFormed},
-		"text":             {"hello", stream.NotWellFormed},
-		"deep":             {"<iq>" + strings.Repeat("<a>", 100), stream.PolicyViolation},
-		"large":            {"<iq><a>" + strings.Repeat("x", MaxStanza+1), stream.PolicyViolation},
+		"text":             {"hello<a/>", stream.NotWellFormed},
+		"two prefixes":     {"<iq><a:b:c/></iq>", stream.NotWellFormed},
+		"unknown prefix":   {"<iq><a:b/></iq>", stream.NotWellFormed},
+		"prefix of attr":   {"<iq><b a:c='1'/></iq>", stream.NotWellFormed},
+		"attribute twice":  {"<iq><b c='1' c='1'/></iq>", stream.NotWellFormed},
+		"no space":         {"<iq><b c='1'd='1'/></iq>", stream.NotWellFormed},
+		"no quotes":        {"<iq><b c=1/></iq>", stream.NotWellFormed},
+		"< in attribute":   {"<iq><b c='<'/></iq>", stream.NotWellFormed},
+		"]]> in text":      {"<iq><b>]]></b></iq>", stream.NotWellFormed},
+		"surrogate":        {"<iq><b>&#xD800;</b></iq>", stream.NotWellFormed},
+		"NUL reference":    {"<iq><b>&#0;</b></iq>", stream.NotWellFormed},
+		"no namespace":     {"<iq><b xmlns:p=''/></iq>", stream.NotWellFormed},
+		"xml rebound":      {"<iq><b xmlns:xml='urn:x'/></iq>", stream.NotWellFormed},
+		"end of another":   {"</iq>", stream.NotWellFormed},
+		"attributes":       {"<iq><b" + manyAttributes(100) + "/></iq>", stream.PolicyViolation},
 		"large attribute":  {"<iq a='" + strings.Repeat("x", 2*MaxStanza), stream.PolicyViolation},
 		"cut":              {"<iq><a>", io.ErrUnexpectedEOF},
 	} {
@@ -121,11 +135,140 @@ func TestManyStanzasInLittleMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := cap(d.src.buf); got > 4*MaxStanza {
+	if got := cap(d.scan.buf); got > 4*MaxStanza {
 		t.Errorf("the buffer grew to %d bytes", got)
 	}
 }
 
+func manyAttributes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " a%d=''", i)
+	}
+	return b.String()
+}
+
+func TestTooLargeStanzasDoNotEndTheStream(t *testing.T) {
+	for name, inner := range map[string]string{
+		"text":     "<b>" + strings.Repeat("x&amp;é", MaxStanza) + "</b>",
+		"elements": "<b>" + strings.Repeat("<c xmlns='urn:x'/>", MaxStanza/4) + "</b>",
+		"depth":    strings.Repeat("<d>", 1000) + strings.Repeat("</d>", 1000),
+		"CDATA":    "<b><![CDATA[" + strings.Repeat("x", MaxStanza-100) + "]]></b><c><![CDATA[" + strings.Repeat("x", 1000) + "]]></c>",
+	} {
+		d := newReader(strings.NewReader(open + "<iq id='big' from='a' to='b' type='set'>" + inner + "</iq><iq id='next'/></stream:stream>"))
+		if _, err := d.header(); err != nil {
+			t.Fatal(err)
+		}
+		big, err := d.next()
+		if err != nil || !big.TooLarge || big.ID != "big" || len(big.Payload) != 0 {
+			t.Errorf("%s: read %+v, %v", name, big, err)
+			continue
+		}
+		if e, err := d.next(); err != nil || e.ID != "next" || e.TooLarge {
+			t.Errorf("%s: then read %+v, %v", name, e, err)
+		}
+		if got := cap(d.scan.buf); got > 8*MaxStanza {
+			t.Errorf("%s: the buffer grew to %d bytes", name, got)
+		}
+	}
+}
+
+// readOracle reads the same through encoding/xml: names, attributes, and the
+// tokens of each payload.
+func readOracle(text string) (all []string, err error) {
+	d := xml.NewDecoder(strings.NewReader(open + text))
+	depth := 0
+	for {
+		tok, err := d.Token()
+		if err != nil && depth == 1 && strings.Contains(err.Error(), "unexpected EOF") {
+			return all, io.EOF // the connection ended, not the stream: the same here
+		}
+		if err != nil {
+			return all, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if depth++; depth == 1 {
+				continue
+			}
+			all = append(all, fmt.Sprintf("%d <%s %s", depth, t.Name.Space, t.Name.Local))
+			for _, a := range t.Attr {
+				if a.Name.Space == "" && a.Name.Local != "xmlns" {
+					all = append(all, a.Name.Local+"="+spaces.Replace(a.Value))
+				}
+			}
+		case xml.EndElement:
+			if depth--; depth == 0 {
+				return all, io.EOF
+			}
+			all = append(all, fmt.Sprintf("%d >", depth+1))
+		case xml.CharData:
+			if depth > 2 && len(t) > 0 {
+				all = append(all, "'"+string(t))
+			}
+		}
+	}
+}
+
+var spaces = strings.NewReplacer("\r\n", " ", "\r", " ", "\n", " ", "\t", " ")
+
+// readHere is readOracle's result by this package's reader, whose payloads are
+// read by encoding/xml in turn.
+func readHere(r io.Reader) (all []string, err error) {
+	elements, err := readAll(r)
+	for _, e := range elements {
+		all = append(all, fmt.Sprintf("2 <%s %s", e.Name.Space, e.Name.Local))
+		d := xml.NewDecoder(strings.NewReader(string(e.Payload)))
+		depth := 2
+		for {
+			tok, err := d.Token()
+			if err != nil {
+				if err != io.EOF {
+					return nil, fmt.Errorf("payload %q: %w", e.Payload, err)
+				}
+				break
+			}
+			switch t := tok.(type) {
+			case xml.StartElement:
+				depth++
+				all = append(all, fmt.Sprintf("%d <%s %s", depth, t.Name.Space, t.Name.Local))
+				for _, a := range t.Attr {
+					if a.Name.Space == "" && a.Name.Local != "xmlns" {
+						all = append(all, a.Name.Local+"="+spaces.Replace(a.Value))
+					}
+				}
+			case xml.EndElement:
+				all = append(all, fmt.Sprintf("%d >", depth))
+				depth--
+			case xml.CharData:
+				if len(t) > 0 {
+					all = append(all, "'"+string(t))
+				}
+			}
+		}
+		all = append(all, "2 >")
+	}
+	return all, err
+}
+
+// withoutHead drops the attributes of stanzas, which readHere does not see.
+func withoutHead(all []string) (out []string) {
+	head := false
+	for _, s := range all {
+		if strings.HasPrefix(s, "2 <") {
+			head = true
+		} else if head && !strings.Contains(s, "<") && !strings.HasPrefix(s, "2 >") {
+			continue
+		} else {
+			head = false
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// FuzzReader compares with encoding/xml: what is accepted here is accepted
+// there, with the same content, however the input is split.
 func FuzzReader(f *testing.F) {
 	files, err := filepath.Glob("../push/testdata/stanzas/*.xml")
 	if err != nil {
@@ -136,23 +279,97 @@ func FuzzReader(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(text)
+		f.Add(string(text) + "</stream:stream>")
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		whole, err1 := readAll(io.MultiReader(strings.NewReader(open), strings.NewReader(string(text))))
-		split, err2 := readAll(iotest.OneByteReader(io.MultiReader(strings.NewReader(open), strings.NewReader(string(text)))))
-		if len(whole) != len(split) || (err1 == nil) != (err2 == nil) {
-			t.Fatalf("split reads change the result: %d elements, %v; %d elements, %v", len(whole), err1, len(split), err2)
+	f.Add("<iq><a xmlns:p='urn:x' p:q='1'><p:b/>t&#x41;<![CDATA[<&]]>\r\n</a></iq></stream:stream>")
+	f.Fuzz(func(t *testing.T, text string) {
+		here, err := readHere(strings.NewReader(open + text))
+		split, splitErr := readHere(iotest.OneByteReader(strings.NewReader(open + text)))
+		if !slices.Equal(here, split) || (err == nil) != (splitErr == nil) {
+			t.Fatalf("split reads change the result:\n%q, %v\n%q, %v", here, err, split, splitErr)
 		}
-		for _, e := range whole {
-			q := e.IQ()
-			if q == nil || len(q.Payload) == 0 {
-				continue
-			}
-			// What a payload is cut out as must be XML by itself.
-			if _, err := readAll(strings.NewReader(open + string(q.Fail(NewError("wait", "internal-server-error", "x")).Append(nil)))); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				t.Fatalf("answer with payload %q cannot be read: %v", q.Payload, err)
+		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return
+		}
+		want, oracleErr := readOracle(text)
+		if oracleErr != io.EOF {
+			t.Fatalf("accepted %q; encoding/xml says %v", text, oracleErr)
+		}
+		if want = withoutHead(want); !slices.Equal(here, want) {
+			t.Fatalf("%q\n got %q\nwant %q", text, here, want)
+		}
+	})
+}
+
+// publish is a publish of an ordinary size.
+var publishText = "<iq type='set' id='0e5a5a3e-0b8e-4d44-8ad0-6f9d7c1f60f1' from='example.com/" + strings.Repeat("3f", 32) + "' to='push.example.com'>" +
+	"<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='5f0e3c8a-0a55-4b7d-9b55-1f7a0f1c2d3e'><item><notification xmlns='urn:xmpp:push:0'>" +
+	"<x xmlns='jabber:x:data'><field var='FORM_TYPE'><value>urn:xmpp:push:summary</value></field><field var='message-count'><value>3</value></field>" +
+	"<field var='last-message-sender'><value>ola@example.org/desk</value></field><field var='last-message-body'><value>See you &amp; her at noon</value></field></x>" +
+	"<priority xmlns='tigase:push:priority:0'>high</priority></notification></item></publish></pubsub></iq>"
+
+// BenchmarkReader reads publishes from a stream; "encoding/xml" is the same with
+// its tokens, for comparison.
+func BenchmarkReader(b *testing.B) {
+	b.Run("here", func(b *testing.B) {
+		d := newReader(&endless{first: open})
+		if _, err := d.header(); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := d.next(); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})
+	b.Run("encoding/xml", func(b *testing.B) {
+		d := xml.NewDecoder(&endless{first: open})
+		for {
+			tok, err := d.Token()
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, ok := tok.(xml.StartElement); ok { // the stream's
+				break
+			}
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			for depth, done := 0, false; !done; {
+				tok, err := d.Token()
+				if err != nil {
+					b.Fatal(err)
+				}
+				switch tok.(type) {
+				case xml.StartElement:
+					depth++
+				case xml.EndElement:
+					depth--
+					done = depth == 0
+				}
+			}
+		}
+	})
+}
+
+// endless is a stream of publishes.
+type endless struct {
+	first string
+	rest  string
+}
+
+func (e *endless) Read(p []byte) (n int, _ error) {
+	if e.first != "" {
+		e.rest, e.first = e.first, ""
+	}
+	for n < len(p) {
+		if e.rest == "" {
+			e.rest = publishText
+		}
+		m := copy(p[n:], e.rest)
+		e.rest = e.rest[m:]
+		n += m
+	}
+	return n, nil
 }
