@@ -31,6 +31,7 @@ type cli struct {
 	Beans   beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
 	Dump    dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
 	Fmt     fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
+	Bench   benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
 	Demo    demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
 	Version kong.VersionFlag `help:"Print the version."`
 }

@@ -3,6 +3,7 @@ package xmpp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -172,6 +173,40 @@ func TestManyWriters(t *testing.T) {
 		}
 	}
 	all.Wait()
+}
+
+// TestWritersAheadOfTheirReader lets much more wait than the writer keeps room
+// for: each stanza still arrives once, whole.
+func TestWritersAheadOfTheirReader(t *testing.T) {
+	component, server := pair(t)
+	const writers, each = 400, 50
+	body := "<a xmlns='urn:x'>" + strings.Repeat("y", 3000) + "</a>"
+	var all sync.WaitGroup
+	for w := range writers {
+		all.Go(func() {
+			for i := range each {
+				id := fmt.Sprintf("%d-%d", w, i)
+				if err := component.Write(&IQ{Type: stanza.SetIQ, From: "push.example.com", To: "a", ID: id, Payload: []byte(body)}); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	seen := map[string]int{}
+	for range writers * each {
+		e, err := server.Read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[e.ID]++; string(e.Payload) != body {
+			t.Fatalf("stanza %s came with %d bytes", e.ID, len(e.Payload))
+		}
+	}
+	all.Wait()
+	if len(seen) != writers*each {
+		t.Errorf("%d of %d stanzas came", len(seen), writers*each)
+	}
 }
 
 func TestBadXMLIsToldToThePeer(t *testing.T) {

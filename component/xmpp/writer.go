@@ -63,7 +63,7 @@ func (w *writer) flush() error {
 	w.flushing = true
 	for len(w.pending) > 0 && w.err == nil {
 		batch := w.pending
-		w.pending = w.spare[:0]
+		w.pending, w.spare = w.spare[:0], nil // nobody else may use it again
 		w.mu.Unlock()
 		err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
 		if err == nil {

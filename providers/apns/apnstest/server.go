@@ -48,6 +48,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	script  map[string]*Answer
+	delay   time.Duration // of answers that no script is for
 	pushes  []Push
 	read    int           // how many of pushes Next has returned
 	changed chan struct{} // closed and replaced at each push
@@ -114,6 +115,13 @@ func (s *Server) Script(token string, a Answer) {
 	s.script[token] = &a
 }
 
+// Delay makes every push take so long that no script is for.
+func (s *Server) Delay(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = d
+}
+
 // ServeHTTP takes one push.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p := Push{Path: r.URL.Path, Header: r.Header.Clone(), Status: http.StatusOK}
@@ -165,6 +173,9 @@ func (s *Server) scripted(token string) *Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.script[token]
+	if a == nil && s.delay > 0 {
+		return &Answer{Delay: s.delay}
+	}
 	if a == nil {
 		return nil
 	}
