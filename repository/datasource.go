@@ -117,6 +117,12 @@ func (ds *DataSource) Start(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Dir(ds.loc.file), 0o750); err != nil {
 			return fmt.Errorf("uri: create the database's folder: %w", err)
 		}
+		// SQLite would let everyone read a new file, which holds device tokens.
+		f, err := os.OpenFile(ds.loc.file, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return fmt.Errorf("uri: open the database: %w", err)
+		}
+		f.Close()
 	}
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

@@ -286,6 +286,20 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
+func TestNobodyElseReadsTheDatabase(t *testing.T) {
+	d := openDevices(t, Config{URI: "jdbc:sqlite:x.db", Schema: true})
+	register(t, d, key("AB"), "", "n1")
+	files, err := filepath.Glob(d.ds.loc.file + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s: %v, %v", file, info.Mode(), err)
+		}
+	}
+}
+
 func TestNoSchemaManagement(t *testing.T) {
 	ds, err := Open("default", Config{URI: "jdbc:sqlite:x.db"}, t.TempDir(), slog.New(slog.DiscardHandler))
 	if err != nil {

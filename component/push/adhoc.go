@@ -14,9 +14,10 @@ import (
 // command is one ad-hoc command (XEP-0050). None keeps a session: what decides
 // the step is whether a submitted form is there, as in Tigase.
 type command struct {
-	node  string
-	name  string
-	group string
+	node     string
+	name     string
+	group    string
+	everyone bool // it is for all users, unless the configuration says otherwise
 	// form is the first step.
 	form func() *xmpp.Form
 	// run is the second: it gets the submitted form and returns that of the
@@ -59,6 +60,13 @@ func (c *Component) adHoc(ctx context.Context, q *xmpp.IQ) (any, error) {
 	cmd := c.command(in.Node)
 	if cmd == nil {
 		return nil, fmt.Errorf("command %q: %w", in.Node, repository.ErrNotFound)
+	}
+	from, err := q.FromJID()
+	if err != nil {
+		return nil, err
+	}
+	if !c.mayRun(cmd, from) {
+		return nil, ErrNotAllowed
 	}
 	out := commandXML{Node: in.Node, SessionID: in.SessionID}
 	switch {

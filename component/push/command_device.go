@@ -21,7 +21,7 @@ const (
 func (c *Component) registerCommand() command {
 	return command{
 		node: "register-device",
-		name: "Register device",
+		name: "Register device", everyone: true,
 		form: func() *xmpp.Form {
 			f := c.deviceForm("Register device", "Choose a provider and give the token of the device.")
 			f.Fields = append(f.Fields, xmpp.Field{Var: fieldSecondToken, Type: form.TypeText, Label: "Second device token (VoIP)"})
@@ -53,7 +53,7 @@ func (c *Component) registerCommand() command {
 func (c *Component) unregisterCommand() command {
 	return command{
 		node: "unregister-device",
-		name: "Unregister device",
+		name: "Unregister device", everyone: true,
 		form: func() *xmpp.Form {
 			return c.deviceForm("Unregister device", "Choose the provider and give the token that the device was registered with.")
 		},

@@ -22,6 +22,9 @@ type Config struct {
 	Contentless string `tdsl:"contentless"`
 	// VirtualHosts are the server's domains, for the rule of Domain.
 	VirtualHosts []string `tdsl:",alias=default-virtual-host"`
+	// Commands says who may run each ad-hoc command besides the
+	// administrators: by its node, or ALL for every command.
+	Commands map[string][]string `tdsl:"commands,alias=commands"`
 	// Admins are the administrators, by bare JID.
 	Admins []string `tdsl:",alias=admins"`
 }

@@ -46,6 +46,10 @@ func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
 	if err := q.Decode(&asked); err != nil {
 		return nil, &InputError{Text: err.Error()}
 	}
+	from, err := q.FromJID()
+	if err != nil {
+		return nil, err
+	}
 	out := discoInfo{Node: asked.Node}
 	switch cmd := c.command(asked.Node); {
 	case asked.Node == "":
@@ -57,7 +61,7 @@ func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
 	case asked.Node == nsCommands:
 		out.Identity = &discoIdentity{"automation", "command-list", Name}
 		out.Features = features(nsCommands)
-	case cmd != nil:
+	case cmd != nil && c.mayRun(cmd, from):
 		out.Identity = &discoIdentity{"automation", "command-node", cmd.name}
 		out.Features = features(nsCommands, nsData)
 	default:
@@ -66,16 +70,24 @@ func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
 	return out, nil
 }
 
-// discoItems lists the commands; the component has no other items.
+// discoItems lists the commands that the sender may run; the component has no
+// other items.
 func (c *Component) discoItems(_ context.Context, q *xmpp.IQ) (any, error) {
 	var asked discoItems
 	if err := q.Decode(&asked); err != nil {
 		return nil, &InputError{Text: err.Error()}
 	}
+	from, err := q.FromJID()
+	if err != nil {
+		return nil, err
+	}
 	out := discoItems{Node: asked.Node}
 	if asked.Node == nsCommands {
 		for i := range c.commands {
 			cmd := &c.commands[i]
+			if !c.mayRun(cmd, from) {
+				continue
+			}
 			out.Items = append(out.Items, discoItem{JID: q.To, Node: cmd.node, Name: cmd.name, Group: cmd.group})
 		}
 	}

@@ -17,6 +17,9 @@ func (e *InputError) Error() string { return e.Text }
 // ErrForbidden means that the sender may not do this.
 var ErrForbidden = errors.New("forbidden")
 
+// ErrNotAllowed means that the sender may not run a command.
+var ErrNotAllowed = errors.New("not allowed")
+
 // publishError marks an error as the outcome of a publish.
 type publishError struct{ err error }
 
@@ -35,6 +38,8 @@ func stanzaError(err error) stanza.Error {
 	var publish *publishError
 	published := errors.As(err, &publish)
 	switch {
+	case errors.Is(err, ErrNotAllowed):
+		return xmpp.NewError(stanza.Cancel, stanza.NotAllowed, "You are not allowed to execute this command!")
 	case errors.Is(err, ErrForbidden):
 		return xmpp.NewError(stanza.Auth, stanza.Forbidden, "")
 	case errors.Is(err, repository.ErrNotFound):
