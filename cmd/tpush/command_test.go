@@ -354,3 +354,23 @@ func TestCheckFindsWhatEveryoneCanRead(t *testing.T) {
 		}
 	}
 }
+
+func TestExcerpt(t *testing.T) {
+	long := strings.Repeat("x", 500)
+	for name, tc := range map[string]struct {
+		line          string
+		col           int
+		shown, indent string
+	}{
+		"short":      {"\ta = b-c\r", 7, "\ta = b-c", "\t     "},
+		"astral":     {"a = '😀' }", 10, "a = '😀' }", "        "},
+		"long front": {long + "!", 501, "…" + strings.Repeat("x", 60) + "!", strings.Repeat(" ", 61)},
+		"long tail":  {"!" + long, 1, "!" + strings.Repeat("x", 119) + "…", ""},
+		"control":    {"a\x00\x1b[31m", 2, "a\uFFFD\uFFFD[31m", " "},
+		"beyond":     {"ab", 9, "ab", "  "},
+	} {
+		if shown, indent := excerpt(tc.line, tc.col); shown != tc.shown || indent != tc.indent {
+			t.Errorf("%s: %q, %q; want %q, %q", name, shown, indent, tc.shown, tc.indent)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 
 	"github.com/tpush/tpush/beans"
@@ -125,19 +126,43 @@ func newLines(name string) lines {
 func printFinding(w io.Writer, f beans.Finding, src lines) {
 	fmt.Fprintf(w, "%s: %s: %s\n", f.Pos, f.Severity, f.Msg)
 	if f.Pos.Line > 0 && f.Pos.Line <= len(src) {
-		line := strings.TrimRight(src[f.Pos.Line-1], "\r")
-		before := utf16.Encode([]rune(line))
-		before = before[:min(len(before), max(0, f.Pos.Col-1))]
-		// Tabs stay, so that the caret stands below its place.
-		indent := strings.Map(func(r rune) rune {
-			if r == '\t' {
-				return r
-			}
-			return ' '
-		}, string(utf16.Decode(before)))
+		line, indent := excerpt(src[f.Pos.Line-1], f.Pos.Col)
 		fmt.Fprintf(w, "    %s\n    %s^\n", line, indent)
 	}
 	if f.Hint != "" {
 		fmt.Fprintf(w, "    %s\n", f.Hint)
 	}
+}
+
+// lineWidth is how much of a line is shown, in characters.
+const lineWidth = 120
+
+// excerpt is a line as it can be shown, and what stands in front of the caret
+// below the column (in UTF-16 units, from 1). Of a long line it is the part
+// around the column; control characters are not shown.
+func excerpt(line string, col int) (shown, indent string) {
+	shownRune := func(r rune) rune {
+		if r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}
+	units := utf16.Encode([]rune(strings.TrimRight(line, "\r")))
+	at := min(len(units), max(0, col-1))
+	before, after := []rune(string(utf16.Decode(units[:at]))), []rune(string(utf16.Decode(units[at:])))
+	lead, trail := "", ""
+	if n := len(before) - lineWidth/2; n > 0 && len(before)+len(after) > lineWidth {
+		before, lead = before[n:], "…"
+	}
+	if n := lineWidth - len(before); len(after) > n {
+		after, trail = after[:n], "…"
+	}
+	front := lead + strings.Map(shownRune, string(before))
+	indent = strings.Map(func(r rune) rune {
+		if r == '\t' { // stays, so that the caret stands below its place
+			return r
+		}
+		return ' '
+	}, front)
+	return front + strings.Map(shownRune, string(after)) + trail, indent
 }
