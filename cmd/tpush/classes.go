@@ -119,12 +119,12 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 	if err != nil {
 		return nil, err
 	}
-	bound, err := bind(e.Domains(), components)
-	if err != nil {
+	if _, err := bind(e.Domains(), components); err != nil {
 		return nil, err
 	}
-	for domain, p := range bound {
-		e.Bind(domain, p)
-	}
+	e.Route(func(domain string) (ext.Handler, error) {
+		bound, err := bind([]string{domain}, components)
+		return bound[domain], err
+	})
 	return e, nil
 }

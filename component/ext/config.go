@@ -42,7 +42,6 @@ func Defaults() Config {
 
 // items joins the configured items with those of the items file below home.
 func (c *Config) items(home string) ([]Item, error) {
-	all := append([]Item(nil), c.Items...)
 	name := filepath.Join(home, ItemsFile)
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -52,24 +51,13 @@ func (c *Config) items(home string) ([]Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	all = append(all, fromFile...)
-	var out []Item
-	seen := map[string]bool{}
+	all := append(append([]Item(nil), c.Items...), fromFile...)
 	for i := range all {
-		it := &all[i]
-		it.Domain = strings.ToLower(strings.TrimSpace(it.Domain))
-		if err := it.check(); err != nil {
+		if err := all[i].prepare(c.ConfigType == configComponent); err != nil {
 			return nil, err
 		}
-		if it.Type == "accept" && c.ConfigType == "component" {
-			return nil, fmt.Errorf("item %s: this process is to listen for the server (accept with config-type 'component'), which is not served: give the server an accept item and this one connect", it.Domain)
-		}
-		if !seen[it.Domain] {
-			seen[it.Domain] = true
-			out = append(out, *it)
-		}
 	}
-	return out, nil
+	return firsts(all), nil
 }
 
 // parseItems reads the items file: one or more items per line, separated by

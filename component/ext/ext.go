@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -31,130 +33,189 @@ var ErrNotConnected = errors.New("no connection to a server")
 
 // Ext keeps the connections to all servers.
 type Ext struct {
-	links    []*link
-	handlers map[string]Handler // by domain; complete before Run
-	slots    chan struct{}
-	probes   probes
-	pace     pace
-	log      *slog.Logger
+	cfg    Config
+	home   string
+	fixed  []Item // of the configuration and the items file
+	lists  []list
+	route  func(domain string) (Handler, error)
+	slots  chan struct{}
+	probes probes
+	pace   pace
+	log    *slog.Logger
 
-	mu       sync.Mutex
-	draining bool
-	readers  sync.WaitGroup // goroutines that read a stream and start handlers
-	inWork   sync.WaitGroup // handlers
-	drained  chan struct{}  // closed when all handlers have answered at a shutdown
+	mu      sync.Mutex
+	links   []*link // in service, in the items' order
+	refused []Item  // told about
+	ports   []int   // listened at
 }
 
-// New reads the connection items; it dials nothing. Relative file names are
-// below home.
-func New(cfg Config, home string, l *slog.Logger) (*Ext, error) {
+// New reads the connection items of the configuration; it dials nothing and
+// reads no list yet. Relative file names are below home.
+func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 	items, err := cfg.items(home)
 	if err != nil {
 		return nil, err
 	}
-	e := &Ext{
-		handlers: map[string]Handler{},
-		slots:    make(chan struct{}, slots),
-		pace:     defaultPace,
-		log:      l,
-		drained:  make(chan struct{}),
-	}
 	for i := range items {
-		d, err := newDialer(&items[i], home)
-		if err != nil {
+		if _, err := newDialer(&items[i], home); err != nil {
 			return nil, err
 		}
-		for _, address := range items[i].addresses(cfg.ServerHost) {
-			e.links = append(e.links, newLink(e, items[i], address, d, max(1, cfg.PerHost)))
-		}
+	}
+	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, log: l,
+		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") }}
+	for _, li := range lists {
+		e.lists = append(e.lists, list{List: li})
 	}
 	return e, nil
 }
 
-// Domains are the component domains of the items, in their order: the service
-// JIDs that this program answers for.
+// Domains are the component domains of the configured items, in their order:
+// the service JIDs that this program answers for. Lists may add others later.
 func (e *Ext) Domains() []string {
-	var out []string
-	for i, l := range e.links {
-		if i == 0 || l.item.Domain != e.links[i-1].item.Domain {
-			out = append(out, l.item.Domain)
+	out := make([]string, len(e.fixed))
+	for i := range e.fixed {
+		out[i] = e.fixed[i].Domain
+	}
+	return out
+}
+
+// Route sets how it is found who answers for a domain. It is called before Run.
+func (e *Ext) Route(find func(domain string) (Handler, error)) { e.route = find }
+
+// Run keeps the connections until ctx ends. Then it stops reading, lets the
+// requests in work be answered for at most 30 s, and closes all streams. Lists
+// are read again every half minute; an item that changed gets new connections.
+func (e *Ext) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	told := false
+	for {
+		e.refresh(ctx)
+		items := e.items()
+		if len(items) == 0 && !told && ctx.Err() == nil {
+			e.tellNone()
+			told = true
+		}
+		e.apply(ctx, items, &running)
+		if len(e.lists) == 0 {
+			<-ctx.Done()
+		}
+		if !sleep(ctx, spread(e.pace.lists)) {
+			break
+		}
+	}
+	running.Wait()
+	return nil
+}
+
+// apply starts links for new items and ends those of items that are gone.
+func (e *Ext) apply(ctx context.Context, items []Item, running *sync.WaitGroup) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var keep []*link
+	var refused []Item
+	for _, it := range items {
+		of := matching(e.links, func(l *link) bool { return l.item == it })
+		if of == nil {
+			var err error
+			if of, err = e.newLinks(it); err != nil {
+				if refused = append(refused, it); !slices.Contains(e.refused, it) {
+					e.log.Error("connection item left out", "domain", it.Domain, "err", err)
+				}
+				continue
+			}
+			e.start(ctx, of, running)
+		}
+		keep = append(keep, of...)
+	}
+	for _, l := range e.links {
+		if !slices.Contains(keep, l) {
+			l.log.Info("connection item removed or changed")
+			l.end()
+		}
+	}
+	e.links, e.refused = keep, refused
+}
+
+// start runs new links, and listens where one of them needs it.
+func (e *Ext) start(ctx context.Context, links []*link, running *sync.WaitGroup) {
+	for _, l := range links {
+		own, cancel := context.WithCancel(ctx)
+		l.end = cancel
+		running.Go(func() {
+			defer cancel()
+			l.run(own)
+		})
+		if l.item.listen && !slices.Contains(e.ports, l.item.Port) {
+			e.ports = append(e.ports, l.item.Port)
+			running.Go(func() { e.listen(ctx, l.item.Port) })
+		}
+	}
+}
+
+func matching(links []*link, is func(*link) bool) (out []*link) {
+	for _, l := range links {
+		if is(l) {
+			out = append(out, l)
 		}
 	}
 	return out
 }
 
-// Bind sets who answers for a domain. It is called before Run.
-func (e *Ext) Bind(domain string, h Handler) { e.handlers[domain] = h }
-
-// Run keeps the connections until ctx ends. Then it stops reading, lets the
-// requests in work be answered for at most 30 s, and closes all streams.
-func (e *Ext) Run(ctx context.Context) error {
-	if len(e.links) == 0 {
-		e.log.Warn("no connection items: nothing connects; add one to 'items' of the ext bean or to " + ItemsFile)
+// newLinks makes the links of an item: one for each address.
+func (e *Ext) newLinks(it Item) ([]*link, error) {
+	h, err := e.route(it.Domain)
+	if err != nil {
+		return nil, err
 	}
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	var links sync.WaitGroup
-	for _, l := range e.links {
-		links.Go(func() { l.run(ctx, work) })
+	if it.listen {
+		return []*link{newLink(e, it, ":"+strconv.Itoa(it.Port), h)}, nil
 	}
-	<-ctx.Done()
-	e.drain(cancel)
-	links.Wait()
-	return nil
-}
-
-// drain waits for the requests in work and then lets the streams close.
-func (e *Ext) drain(cancel context.CancelFunc) {
-	e.mu.Lock()
-	e.draining = true
-	e.mu.Unlock()
-	e.readers.Wait()
-	timer := time.AfterFunc(drainTime, cancel)
-	defer timer.Stop()
-	e.inWork.Wait()
-	close(e.drained)
-}
-
-// startReading counts a reader in; false when the program is stopping.
-func (e *Ext) startReading() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.draining {
-		return false
+	d, err := newDialer(&it, e.home)
+	if err != nil {
+		return nil, err
 	}
-	e.readers.Add(1)
-	return true
+	var out []*link
+	for _, address := range it.addresses(e.cfg.ServerHost) {
+		l := newLink(e, it, address, h)
+		l.dialer, l.want = d, max(1, e.cfg.PerHost)
+		out = append(out, l)
+	}
+	return out, nil
 }
 
 // Send writes a stanza on a connection of the domain that it is from. The error
 // wraps [ErrNotConnected] when there is none.
 func (e *Ext) Send(_ context.Context, st xmpp.Stanza) error {
 	domain := domainOf(st.Sender())
-	for _, l := range e.links {
-		if l.item.Domain != domain {
-			continue
-		}
-		if l.write(st, nil) {
+	for _, l := range e.inService() {
+		if l.item.Domain == domain && l.write(st, nil) {
 			return nil
 		}
 	}
 	return fmt.Errorf("send as %s: %w", domain, ErrNotConnected)
 }
 
+func (e *Ext) inService() []*link {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.links
+}
+
 // Connection is the state of the connections to one address.
 type Connection struct {
-	Domain  string
-	Address string
-	Live    int       // streams that are up
-	Since   time.Time // when the oldest of them was established
-	Single  bool      // the server takes one connection per domain
+	Domain   string
+	Address  string    // host:port; where this process listens, ":port"
+	Live     int       // streams that are up
+	Since    time.Time // when the oldest of them was established
+	Single   bool      // the server takes one connection per domain
+	Connects int       // streams established since the start
 }
 
 // Connections returns the state of all connections, in the items' order.
 func (e *Ext) Connections() []Connection {
-	out := make([]Connection, len(e.links))
-	for i, l := range e.links {
+	links := e.inService()
+	out := make([]Connection, len(links))
+	for i, l := range links {
 		out[i] = l.state()
 	}
 	return out

@@ -19,8 +19,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const domain = "push.example.com"
 
-var fast = pace{settle: 20 * time.Millisecond, lived: time.Millisecond, pause: 5 * time.Millisecond,
-	maxPause: 20 * time.Millisecond, conflict: 20 * time.Millisecond, probe: 20 * time.Millisecond, silence: 500 * time.Millisecond}
+var fast = pace{settle: 20 * time.Millisecond, lived: time.Millisecond, pause: 5 * time.Millisecond, maxPause: 20 * time.Millisecond,
+	conflict: 20 * time.Millisecond, probe: 20 * time.Millisecond, silence: 500 * time.Millisecond, lists: 5 * time.Millisecond}
 
 type echo struct {
 	hold  chan struct{} // nil: answer at once
@@ -60,7 +60,13 @@ func start(t *testing.T, s *exttest.Server, h Handler, perHost int) (e *Ext, sto
 		t.Fatal(err)
 	}
 	e.pace = fast
-	e.Bind(domain, h)
+	e.Route(func(string) (Handler, error) { return h, nil })
+	return e, run(t, e)
+}
+
+// run runs an ext bean and returns how to stop it.
+func run(t *testing.T, e *Ext) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
@@ -76,7 +82,7 @@ func start(t *testing.T, s *exttest.Server, h Handler, perHost int) (e *Ext, sto
 		}
 	}
 	t.Cleanup(stop)
-	return e, stop
+	return stop
 }
 
 // eventually waits until ok, and fails the test when that takes too long.
@@ -179,7 +185,10 @@ func TestReconnects(t *testing.T) {
 func TestSingleConnectionServer(t *testing.T) {
 	s := server(t, exttest.Options{Single: true})
 	e, _ := start(t, s, &echo{}, 2)
-	eventually(t, "the server is known to take one connection", func() bool { return e.Connections()[0].Single })
+	eventually(t, "the server is known to take one connection", func() bool {
+		all := e.Connections()
+		return len(all) == 1 && all[0].Single
+	})
 	if c := e.Connections()[0]; c.Live != 1 {
 		t.Errorf("%d connections live, want 1", c.Live)
 	}

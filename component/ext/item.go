@@ -25,6 +25,28 @@ type Item struct {
 	Socket      string `tdsl:"socket"`   // plain or ssl (TLS from the first byte)
 	CAFile      string `tdsl:"ca-file"`  // PEM, beside the system's certificates
 	Fingerprint string `tdsl:"fingerprint"`
+
+	listen bool // the server dials us
+}
+
+const (
+	typeConnect = "connect"
+	typeAccept  = "accept"
+	// configComponent is the role of a process that is itself a component, in
+	// whose lists accept means that it listens.
+	configComponent = "component"
+)
+
+// prepare evens out an item and checks it; listens says that accept means
+// listening in its list. Anything but connect and accept counts as accept in
+// Tigase's lists.
+func (i *Item) prepare(listens bool) error {
+	i.Domain = strings.ToLower(strings.TrimSpace(i.Domain))
+	if i.Type == "" {
+		i.Type = typeConnect
+	}
+	i.listen = listens && i.Type == typeAccept
+	return i.check()
 }
 
 // UnmarshalText reads Tigase's one-line form:
@@ -65,7 +87,9 @@ func (i *Item) check() error {
 		return fmt.Errorf("item %s: socket tls (STARTTLS) is not served: use ssl or plain", i.Domain)
 	case i.Socket != "" && i.Socket != "plain" && i.Socket != "ssl":
 		return fmt.Errorf("item %s: socket %q: it is plain or ssl", i.Domain, i.Socket)
-	case i.Type != "" && i.Type != "connect" && i.Type != "accept":
+	case i.listen && i.Socket == "ssl":
+		return fmt.Errorf("item %s: socket ssl is not served where this process listens: let it connect (type connect), or use plain on the loopback", i.Domain)
+	case i.Type != typeConnect && i.Type != typeAccept:
 		return fmt.Errorf("item %s: type %q: it is connect or accept", i.Domain, i.Type)
 	}
 	return nil
@@ -80,7 +104,7 @@ func (i *Item) addresses(serverHost string) []string {
 	}
 	var out []string
 	for _, h := range hosts {
-		if h = strings.TrimSpace(h); h == "" || i.Type == "accept" {
+		if h = strings.TrimSpace(h); h == "" || i.Type == typeAccept {
 			h = serverHost
 		}
 		out = append(out, net.JoinHostPort(h, port))

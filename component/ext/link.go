@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,42 +12,25 @@ import (
 	"mellium.im/xmpp/stream"
 )
 
-// pace holds the times of reconnecting and probing.
-type pace struct {
-	settle   time.Duration // how long a first connection lives before a second is tried
-	lived    time.Duration // a stream that lived so long is reconnected at once
-	pause    time.Duration // after the first failure
-	maxPause time.Duration
-	conflict time.Duration // after another instance took the connection over
-	probe    time.Duration // between probes of a silent stream
-	silence  time.Duration // a stream silent for so long is given up
-}
-
-var defaultPace = pace{
-	settle: 30 * time.Second, lived: time.Second, pause: time.Second, maxPause: time.Minute,
-	conflict: time.Minute, probe: 45 * time.Second, silence: 75 * time.Second,
-}
-
-// after returns the pause before the next attempt, spread so that instances
-// and connections never act in step.
-func (p *pace) after(fails int) time.Duration {
-	if fails == 0 {
-		return 0
-	}
-	d := min(p.pause<<min(fails-1, 10), p.maxPause/2)
-	return d + rand.N(d)
-}
-
 // link keeps the connections to one address for one domain.
 type link struct {
-	ext     *Ext
-	item    Item
-	address string
-	dialer  *dialer
-	want    int // connections
-	log     *slog.Logger
+	ext      *Ext
+	item     Item
+	address  string
+	handler  Handler
+	dialer   *dialer           // nil where the server dials
+	want     int               // connections to dial
+	accepted chan *xmpp.Stream // of a server that dialled
+	log      *slog.Logger
+	end      func() // takes the link out of service
+
+	draining bool           // guarded by mu
+	readers  sync.WaitGroup // goroutines that read a stream and start handlers
+	inWork   sync.WaitGroup // handlers
+	drained  chan struct{}  // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
+	connects int
 	live     []*conn
 	changed  chan struct{} // closed and replaced when a connection comes
 	single   bool
@@ -62,27 +44,60 @@ type conn struct {
 	seen   atomic.Int64 // Unix nanoseconds of the last sign of life
 }
 
-func newLink(e *Ext, it Item, address string, d *dialer, want int) *link {
-	return &link{ext: e, item: it, address: address, dialer: d, want: want,
-		log: e.log.With("server", address, "domain", it.Domain), changed: make(chan struct{})}
+func newLink(e *Ext, it Item, address string, h Handler) *link {
+	return &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
+		log: e.log.With("server", address, "domain", it.Domain), drained: make(chan struct{}), changed: make(chan struct{})}
 }
 
-func (l *link) run(ctx, work context.Context) {
+// run keeps the link's connections until ctx ends. Then it stops reading, lets
+// the requests in work be answered, and closes the streams.
+func (l *link) run(ctx context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
 	var all sync.WaitGroup
 	for n := range l.want {
 		all.Go(func() { l.keep(ctx, work, n) })
 	}
+	if l.item.listen {
+		all.Go(func() { l.receive(ctx, work) })
+	}
+	<-ctx.Done()
+	l.drain(cancel)
 	all.Wait()
 }
 
+// drain waits for the requests in work, for at most drainTime, and then lets
+// the streams close.
+func (l *link) drain(cancel context.CancelFunc) {
+	l.mu.Lock()
+	l.draining = true
+	l.mu.Unlock()
+	l.readers.Wait()
+	timer := time.AfterFunc(drainTime, cancel)
+	defer timer.Stop()
+	l.inWork.Wait()
+	close(l.drained)
+}
+
+// startReading counts a reader in; false when the link is ending.
+func (l *link) startReading() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.draining {
+		return false
+	}
+	l.readers.Add(1)
+	return true
+}
+
 // keep keeps one connection until ctx ends, or until it turns out that the
-// server takes only one and another has it.
+// server takes only one and another of ours is that one.
 func (l *link) keep(ctx, work context.Context, n int) {
 	if n > 0 && !l.settled(ctx) {
 		return
 	}
-	failure := ""
-	for fails := 0; sleep(ctx, l.ext.pace.after(fails)); {
+	o := outage{pace: &l.ext.pace}
+	for sleep(ctx, o.pause()) {
 		lived, err := l.session(ctx, work)
 		switch {
 		case ctx.Err() != nil:
@@ -91,21 +106,16 @@ func (l *link) keep(ctx, work context.Context, n int) {
 			l.log.Info("the server takes one connection per domain", "err", err)
 			return
 		case errors.Is(err, stream.Conflict):
-			l.log.Warn("another process is connected as this component: waiting before the next attempt", "err", err)
-			if !sleep(ctx, l.ext.pace.conflict+l.ext.pace.after(1)) {
-				return
+			if o.conflict(lived) {
+				l.log.Warn("another process is connected as this component: waiting to take over", "err", err)
 			}
-			fails = 1
-			continue
-		case lived >= l.ext.pace.lived:
-			fails, failure = 0, ""
-			l.log.Warn("connection lost: connecting again", "err", err)
-			continue
-		}
-		fails++
-		if msg := explain(err); msg != failure {
-			failure = msg
-			l.log.Warn("cannot connect: trying again", "err", err, "advice", msg)
+		case lived > 0:
+			o.lost(lived)
+			l.log.Warn("connection lost: connecting again", "err", err, "dur", lived.Round(time.Millisecond))
+		default:
+			if advice := explain(err); o.failed(advice) {
+				l.log.Warn("cannot connect: trying again", "err", err, "advice", advice)
+			}
 		}
 	}
 }
@@ -163,6 +173,7 @@ func (l *link) others() bool {
 func (l *link) add(c *conn) {
 	l.mu.Lock()
 	l.live = append(l.live, c)
+	l.connects++
 	close(l.changed)
 	l.changed = make(chan struct{})
 	rest := l.leftover
@@ -228,24 +239,9 @@ func (l *link) reply(ctx context.Context, st xmpp.Stanza, c *conn) {
 func (l *link) state() Connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single}
+	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single, Connects: l.connects}
 	if len(l.live) > 0 {
 		c.Since = l.live[0].since
 	}
 	return c
-}
-
-// sleep waits; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/xml"
-	mathrand "math/rand/v2"
 	"sync"
 	"time"
 
@@ -77,9 +76,4 @@ func (l *link) watch(ctx context.Context, c *conn) {
 			return
 		}
 	}
-}
-
-// spread varies a duration by up to a tenth.
-func spread(d time.Duration) time.Duration {
-	return d + mathrand.N(d/10+1)
 }

@@ -20,7 +20,7 @@ const (
 )
 
 // session opens one stream and serves it until it ends. It returns how long the
-// stream lived and why it ended.
+// stream lived, 0 when it never was, and why it ended.
 func (l *link) session(ctx, work context.Context) (lived time.Duration, err error) {
 	tcp, err := l.dialer.dial(ctx, l.address)
 	if err != nil {
@@ -30,8 +30,13 @@ func (l *link) session(ctx, work context.Context) (lived time.Duration, err erro
 	if err != nil {
 		return 0, err
 	}
+	return l.serve(ctx, work, s)
+}
+
+// serve takes requests from a stream until that ends, or ctx.
+func (l *link) serve(ctx, work context.Context, s *xmpp.Stream) (lived time.Duration, err error) {
 	defer s.Close()
-	if !l.ext.startReading() {
+	if !l.startReading() {
 		return 0, context.Canceled
 	}
 	c := &conn{stream: s, since: time.Now()}
@@ -47,11 +52,11 @@ func (l *link) session(ctx, work context.Context) (lived time.Duration, err erro
 		l.watch(watch, c)
 	}()
 	err = l.read(work, c)
-	l.ext.readers.Done()
+	l.readers.Done()
 	cancel()
 	<-watched
 	if errors.Is(err, xmpp.ErrStopped) {
-		<-l.ext.drained
+		<-l.drained
 	}
 	s.Close()
 	l.remove(c)
@@ -86,7 +91,7 @@ func (l *link) read(work context.Context, c *conn) error {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 			continue
 		}
-		l.ext.inWork.Go(func() { l.handle(work, c, q) })
+		l.inWork.Go(func() { l.handle(work, c, q) })
 	}
 }
 
@@ -126,11 +131,7 @@ func (l *link) answer(ctx context.Context, q *xmpp.IQ) (answer *xmpp.IQ) {
 			answer = q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, ""))
 		}
 	}()
-	h := l.ext.handlers[l.item.Domain]
-	if h == nil {
-		return q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "nothing answers for this domain"))
-	}
-	return h.HandleIQ(ctx, q)
+	return l.handler.HandleIQ(ctx, q)
 }
 
 // domainOf returns the domain part of an address, in lower case.
