@@ -245,6 +245,8 @@ func TestConnectionIsClosedAfterTheStream(t *testing.T) {
 	}
 	p := &peer{t: t, conn: conn, r: bufio.NewReader(conn)}
 	p.logIn()
+	p.send(withID("served"))
+	p.until(answerTo("served"))
 	go stop()
 	p.until("</stream:stream>")
 	if _, err := p.r.ReadByte(); err != io.EOF {
