@@ -17,11 +17,14 @@ type Options struct {
 	Deadline time.Duration // for all attempts together; ejabberd waits 32 s for an answer
 	Attempt  time.Duration // for one attempt
 	Pause    time.Duration // before the first repeat; it doubles
+	// InWork bounds the pushes of one provider at a time when there are
+	// several; 0: no bound.
+	InWork int
 }
 
 // DefaultOptions are the values in use.
 func DefaultOptions() Options {
-	return Options{Deadline: 25 * time.Second, Attempt: 10 * time.Second, Pause: 250 * time.Millisecond}
+	return Options{Deadline: 25 * time.Second, Attempt: 10 * time.Second, Pause: 250 * time.Millisecond, InWork: 768}
 }
 
 // Set holds the active providers and is the one place with a policy: it finds
@@ -42,6 +45,7 @@ type entry struct {
 	first    credential // for device tokens
 	second   credential // for second tokens
 	tally    tally
+	room     room
 }
 
 // credential is what one of a provider's credentials has shown.
@@ -66,6 +70,9 @@ func NewSet(l *slog.Logger, opts Options, ps ...Provider) (*Set, error) {
 		info := p.Info()
 		e := &entry{provider: p, id: info.ID}
 		e.first.trust.loaded, e.second.trust.loaded = now, now
+		if len(ps) > 1 && opts.InWork > 0 {
+			e.room.slots = make(chan struct{}, opts.InWork)
+		}
 		s.order = append(s.order, e)
 		for _, id := range append([]string{info.ID}, info.Aliases...) {
 			if other, ok := s.byID[id]; ok && other != e {
@@ -97,19 +104,30 @@ func (s *Set) Lookup(id string) (Provider, bool) {
 
 // Push sends a notification to a device through the provider of that id and
 // returns when the outcome is known, at the latest after Options.Deadline. The
-// error wraps [ErrInactive] or an [*Error].
+// error wraps [ErrInactive] or an [*Error]; that of a provider with too much in
+// work wraps [ErrBusy].
 func (s *Set) Push(ctx context.Context, id string, to Target, n Notification) error {
 	e, ok := s.byID[id]
 	if !ok {
 		return fmt.Errorf("provider %q: %w", id, ErrInactive)
 	}
-	c, v, err := s.admit(e, &to, &n)
-	if err == nil {
-		err = s.attempts(ctx, e.provider, c.breaker(to), to, n)
-		err = s.learn(e, c, v, to, err, errors.Is(ctx.Err(), context.Canceled))
-	}
+	err := s.push(ctx, e, to, n)
 	e.tally.count(err, time.Now())
 	return err
+}
+
+func (s *Set) push(ctx context.Context, e *entry, to Target, n Notification) error {
+	c, v, err := s.admit(e, &to, &n)
+	if err != nil {
+		return err
+	}
+	if err := e.room.enter(ctx); err != nil {
+		c.breaker(to).leave(time.Now(), v, silent, err)
+		return err
+	}
+	err = s.attempts(ctx, e.provider, c.breaker(to), to, n)
+	e.room.leave(verdictOn(err) != fails)
+	return s.learn(e, c, v, to, err, errors.Is(ctx.Err(), context.Canceled))
 }
 
 // admit finds the credential that a push needs and asks its breaker. While the
