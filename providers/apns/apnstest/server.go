@@ -49,6 +49,9 @@ type Server struct {
 	mu      sync.Mutex
 	script  map[string]*Answer
 	delay   time.Duration // of answers that no script is for
+	load    Load
+	counts  map[int]int // answers by status
+	seen    int         // pushes that passed every check
 	pushes  []Push
 	read    int           // how many of pushes Next has returned
 	changed chan struct{} // closed and replaced at each push
@@ -78,7 +81,7 @@ func start(a *authority, sandbox bool) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for pushes: %w", err)
 	}
-	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, changed: make(chan struct{})}
+	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, counts: map[int]int{}, changed: make(chan struct{})}
 	var h2 http.Protocols
 	h2.SetHTTP2(true)
 	s.http = &http.Server{
@@ -173,6 +176,12 @@ func (s *Server) scripted(token string) *Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.script[token]
+	s.seen++
+	if a == nil && s.load.Every > 0 && s.seen%s.load.Every == 0 {
+		one := s.load.Answer
+		one.Delay = max(one.Delay, s.delay)
+		return &one
+	}
 	if a == nil && s.delay > 0 {
 		return &Answer{Delay: s.delay}
 	}
@@ -190,6 +199,10 @@ func (s *Server) scripted(token string) *Answer {
 func (s *Server) record(p Push) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.counts[p.Status]++
+	if s.load.CountOnly {
+		return
+	}
 	s.pushes = append(s.pushes, p)
 	close(s.changed)
 	s.changed = make(chan struct{})

@@ -1,0 +1,26 @@
+package apnstest
+
+import "maps"
+
+// Load says how a simulator that is to take very many pushes behaves.
+type Load struct {
+	// Every refuses one push of so many with Answer; 0: none.
+	Every  int
+	Answer Answer
+	// CountOnly keeps only how many pushes there were, not the pushes.
+	CountOnly bool
+}
+
+// SetLoad prepares the simulator for very many pushes.
+func (s *Server) SetLoad(l Load) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.load = l
+}
+
+// Counts returns how many pushes were answered with each status.
+func (s *Server) Counts() map[int]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.counts)
+}
