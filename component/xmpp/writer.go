@@ -64,8 +64,9 @@ func (w *writer) flush() error {
 	for len(w.pending) > 0 && w.err == nil {
 		batch := w.pending
 		w.pending, w.spare = w.spare[:0], nil // nobody else may use it again
-		w.mu.Unlock()
+		// Still under the lock, so that it does not undo the shorter one of close.
 		err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+		w.mu.Unlock()
 		if err == nil {
 			_, err = w.conn.Write(batch)
 		}
