@@ -123,29 +123,14 @@ func (d *demo) open() (err error) {
 	if d.server, err = exttest.New(exttest.Options{Secrets: map[string]string{demoDomain: demoSecret}}); err != nil {
 		return err
 	}
-	if d.apns, err = apnstest.New(); err != nil {
-		return err
-	}
-	if d.fcm, err = fcmtest.New(); err != nil {
-		return err
-	}
-	credential, err := d.apns.Issue(apnstest.Certificate{UID: demoTopic, Topics: []string{demoTopic, demoTopic + ".voip"}, Production: true})
+	sim, err := openSimulators(d.home)
 	if err != nil {
 		return err
 	}
-	p12, err := credential.P12("Pa$$w0rd", false, true)
-	if err != nil {
-		return fmt.Errorf("encode certificate: %w", err)
-	}
-	account, err := d.fcm.ServiceAccount()
-	if err != nil {
-		return err
-	}
+	d.apns, d.fcm = sim.apns, sim.fcm
 	config := fmt.Sprintf(demoConfig, demoDomain, demoSecret, d.server.Port(), demoTopic, d.apns.Addr(), d.fcm.Endpoint())
-	for name, data := range map[string][]byte{"apns-cert.p12": p12, "apns-ca.pem": d.apns.CA(), "service-account.json": account, "config.tdsl": []byte(config)} {
-		if err := os.WriteFile(filepath.Join(d.home, name), data, 0o600); err != nil {
-			return fmt.Errorf("write %s: %w", name, err)
-		}
+	if err := os.WriteFile(filepath.Join(d.home, "config.tdsl"), []byte(config), 0o600); err != nil {
+		return fmt.Errorf("write config.tdsl: %w", err)
 	}
 	d.line.say("%s", d.line.paint(bold, "tpush demo: the real component between an XMPP server, APNs and FCM that are simulated on this machine."))
 	d.line.say("It runs on this config.tdsl and an empty SQLite database:\n")

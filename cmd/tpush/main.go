@@ -26,14 +26,15 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Run     runCommand       `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
-	Check   checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
-	Beans   beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
-	Dump    dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
-	Fmt     fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
-	Bench   benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
-	Demo    demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
-	Version kong.VersionFlag `help:"Print the version."`
+	Run      runCommand       `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
+	Check    checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
+	Beans    beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
+	Dump     dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
+	Fmt      fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
+	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
+	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
+	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
+	Version  kong.VersionFlag `help:"Print the version."`
 }
 
 // streams are where commands write.
