@@ -24,7 +24,6 @@ type Config struct {
 	PoolSize   int    // connections
 	Host       string // empty: Google's, which no longer answers
 	Port       int
-	CAFile     string        // certificates (PEM) that the server's may be signed by, beside the system's
 	Expiration time.Duration // how long a message is kept for a device that is off
 	DryRun     bool          // messages are checked and not delivered
 	Timeout    time.Duration // for the answer to a message

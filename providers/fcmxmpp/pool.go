@@ -96,12 +96,15 @@ func (p *pool) retire(l *link) (busy bool) {
 	return len(l.waits) > 0
 }
 
-// fail tells those who wait for a connection why there is none.
-func (p *pool) fail(cause *providers.Error) {
+// fail tells those who wait for a connection why there is none. News is reported
+// the first time after one could be made.
+func (p *pool) fail(cause *providers.Error) (news bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	news = p.cause == nil
 	p.cause = cause
 	p.wake()
+	return news
 }
 
 // end takes a connection that has ended out of use. Nobody knows what became of

@@ -142,7 +142,7 @@ func (p *Provider) keep() {
 	for p.ctx.Err() == nil {
 		l, err := p.dial(p.ctx)
 		if err != nil {
-			p.report(err, useless)
+			p.report(err)
 			useless++
 		} else {
 			useless = p.use(l, useless)
@@ -175,7 +175,7 @@ func (p *Provider) use(l *link, useless int) int {
 
 // report tells that there is no connection: those who wait for one, and the log
 // once until there is one again.
-func (p *Provider) report(err error, useless int) {
+func (p *Provider) report(err error) {
 	if p.ctx.Err() != nil {
 		return
 	}
@@ -184,8 +184,7 @@ func (p *Provider) report(err error, useless int) {
 	if _, ok := errors.AsType[*authError](err); ok {
 		cause.Kind, level = providers.Unauthorized, slog.LevelError
 	}
-	p.pool.fail(cause)
-	if useless > 0 {
+	if !p.pool.fail(cause) {
 		level = slog.LevelDebug
 	}
 	p.log.Log(p.ctx, level, "cannot connect: trying again", "server", p.address, "err", err)
