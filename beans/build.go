@@ -17,6 +17,7 @@ import (
 type Graph struct {
 	Root     *Bean
 	Findings Findings
+	Started  func() // called by Run when everything is started; may be nil
 
 	order  []*Bean // as built
 	failed []*Bean // whose build function failed
