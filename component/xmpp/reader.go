@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/stream"
@@ -237,10 +238,12 @@ func (r *reader) bound(e *Element) {
 	r.begin = 0
 }
 
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // characters are a text's, whatever way they are written.
 func (t *token) characters() string {
 	if t.cdata {
-		return string(bytes.ReplaceAll(t.data, []byte("\r\n"), []byte("\n")))
+		return lineEnds.Replace(string(t.data))
 	}
 	return plainText(t.data)
 }
