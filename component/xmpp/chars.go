@@ -15,6 +15,27 @@ const badName = -1
 // where its colon is: 0 without one, [badName] when it is not a name with at
 // most one prefix.
 func name(b []byte) (length, colon int) {
+	n := 0
+	for n < len(b) && nameByte(b[n]) {
+		n++
+	}
+	if n > 0 && b[0] >= 'A' && (n == len(b) || b[n] != ':' && b[n] < utf8.RuneSelf) {
+		return n, 0
+	}
+	return rareName(b)
+}
+
+// nameByte reports whether a byte is a letter, a digit, or one of - . _
+func nameByte(c byte) bool {
+	const (
+		low  = 0x03FF<<'0' | 1<<'-' | 1<<'.'
+		high = 0x07FFFFFE07FFFFFE | 1<<('_'-64)
+	)
+	return c < utf8.RuneSelf && [...]uint64{low, high}[c>>6]>>(c&63)&1 == 1
+}
+
+// rareName is name for all kinds of names.
+func rareName(b []byte) (length, colon int) {
 	ascii, begins := true, true // begins: the next character begins a name
 	for i, c := range b {
 		switch {

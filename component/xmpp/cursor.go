@@ -1,10 +1,23 @@
 package xmpp
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
-// Cursor walks over the elements of a payload that came from a stream. What was
-// scanned there is well-formed, so that this only looks for what is asked, and
-// allocates nothing but the texts it returns. It walks like this:
+// mark is where an element stands in a payload, noted while that was scanned.
+type mark struct {
+	space string // its namespace
+	// Offsets in the payload: of the <, behind the tag's name, behind its >.
+	begin, named, end uint32
+	depth             uint8 // 1 for a child of the stanza
+	prefix            uint8 // length of the name's prefix with its colon
+	empty             bool  // the tag is its own end
+}
+
+// Cursor walks over the elements of a payload, by what was noted when its
+// stanza was scanned: nothing is scanned again, and nothing is allocated but the
+// texts it returns. It walks like this:
 //
 //	for c := q.Walk(); c.Next(0); {  // the payload's root
 //		for c.Next(1) {          // its children
@@ -12,179 +25,65 @@ import "bytes"
 //		}
 //	}
 type Cursor struct {
-	rest  []byte // behind the element's start tag
-	name  []byte
-	attrs []byte // of the start tag, with white space around
-	empty bool   // the tag is its own end
-	depth int    // of the element; 0 before the root
-
-	scopes [8]scope
-	more   []scope // beyond the eight
-	inside int     // scopes in use
+	payload []byte
+	marks   []mark // from the next element on
+	at      *mark  // the element; nil before the root
 }
 
-// scope is one namespace declaration as it is written.
-type scope struct {
-	prefix, uri []byte
-	depth       int
+// Walk returns a cursor in front of the payload. A payload that did not come
+// from a stream is scanned first; an ill-formed one counts as empty.
+func (q *IQ) Walk() Cursor {
+	if len(q.Payload) > 0 && q.marks == nil {
+		open := "<stream:stream xmlns:stream='" + NSStream + "'><iq>"
+		r := newReader(strings.NewReader(open + string(q.Payload) + "</iq>"))
+		if _, err := r.header(); err != nil {
+			return Cursor{}
+		}
+		e, err := r.next()
+		if err != nil {
+			return Cursor{}
+		}
+		return Cursor{payload: e.Payload, marks: e.marks}
+	}
+	return Cursor{payload: q.Payload, marks: q.marks}
 }
-
-// Walk returns a cursor in front of the payload of a request from a stream.
-func (q *IQ) Walk() Cursor { return Cursor{rest: q.Payload} }
 
 // Next moves to the next element at depth+1, whose parent is at depth; false
 // when the parent has ended. What is deeper is passed over.
 func (c *Cursor) Next(depth int) bool {
-	for {
-		if c.empty {
-			c.leave()
-		}
-		if c.depth < depth {
+	for i := range c.marks {
+		m := &c.marks[i]
+		switch d := int(m.depth); {
+		case d <= depth:
+			c.marks = c.marks[i:]
 			return false
-		}
-		n := bytes.IndexByte(c.rest, '<')
-		if n < 0 || n+1 >= len(c.rest) {
-			return false
-		}
-		c.rest = c.rest[n:]
-		switch c.rest[1] {
-		case '!':
-			c.rest = behind(c.rest, cdataEnd)
-		case '/':
-			c.rest = behind(c.rest, []byte(">"))
-			c.leave()
-		default:
-			c.enter()
-			if c.depth == depth+1 {
-				return true
-			}
+		case d == depth+1:
+			c.at, c.marks = m, c.marks[i+1:]
+			return true
 		}
 	}
-}
-
-// behind returns what comes behind a mark; nothing when that does not occur.
-func behind(b, mark []byte) []byte {
-	if n := bytes.Index(b, mark); n >= 0 {
-		return b[n+len(mark):]
-	}
-	return nil
-}
-
-// enter takes the start tag that the rest begins with.
-func (c *Cursor) enter() {
-	c.depth++
-	n := 1
-	for n < len(c.rest) && !space(c.rest[n]) && c.rest[n] != '/' && c.rest[n] != '>' {
-		n++
-	}
-	c.name, c.rest = c.rest[1:n], c.rest[n:]
-	attrs := c.rest
-	for {
-		name, value, rest := nextAttribute(c.rest)
-		if name == nil {
-			break
-		}
-		if prefix, ok := declared(name); ok {
-			c.declare(scope{prefix, value, c.depth})
-		}
-		c.rest = rest
-	}
-	c.attrs = attrs[:len(attrs)-len(c.rest)]
-	end := bytes.IndexByte(c.rest, '>')
-	c.empty = end > 0 && c.rest[end-1] == '/'
-	c.rest = c.rest[end+1:]
-}
-
-// nextAttribute takes the attribute that comes next in a start tag; no name at
-// the tag's end.
-func nextAttribute(b []byte) (name, value, rest []byte) {
-	i := 0
-	for i < len(b) && space(b[i]) {
-		i++
-	}
-	equals := i
-	for equals < len(b) && b[equals] != '=' {
-		if b[equals] == '/' || b[equals] == '>' {
-			return nil, nil, nil
-		}
-		equals++
-	}
-	quote := equals + 1
-	for quote < len(b) && space(b[quote]) {
-		quote++
-	}
-	if quote >= len(b) {
-		return nil, nil, nil
-	}
-	n := bytes.IndexByte(b[quote+1:], b[quote])
-	if n < 0 {
-		return nil, nil, nil
-	}
-	return bytes.TrimRight(b[i:equals], " \t\r\n"), b[quote+1 : quote+1+n], b[quote+n+2:]
-}
-
-func (c *Cursor) leave() {
-	c.empty = false
-	for c.inside > 0 && c.scope(c.inside-1).depth >= c.depth {
-		if c.inside--; c.inside >= len(c.scopes) {
-			c.more = c.more[:c.inside-len(c.scopes)]
-		}
-	}
-	c.depth--
-}
-
-func (c *Cursor) declare(s scope) {
-	if c.inside < len(c.scopes) {
-		c.scopes[c.inside] = s
-	} else {
-		c.more = append(c.more, s)
-	}
-	c.inside++
-}
-
-func (c *Cursor) scope(i int) *scope {
-	if i < len(c.scopes) {
-		return &c.scopes[i]
-	}
-	return &c.more[i-len(c.scopes)]
+	c.marks = nil
+	return false
 }
 
 // Is reports whether the element has a name; an empty space stands for any
 // namespace.
 func (c *Cursor) Is(space, local string) bool {
-	prefix, name := []byte(nil), c.name
-	if n := bytes.IndexByte(name, ':'); n >= 0 {
-		prefix, name = name[:n], name[n+1:]
-	}
-	if string(name) != local {
-		return false
-	}
-	if space == "" {
-		return true
-	}
-	for i := c.inside - 1; i >= 0; i-- {
-		if s := c.scope(i); bytes.Equal(s.prefix, prefix) {
-			return sameText(s.uri, space)
-		}
-	}
-	return false
-}
-
-// sameText reports whether a value as it is written means a text.
-func sameText(raw []byte, want string) bool {
-	return string(raw) == want || plainLength(raw) < len(raw) && attributeText(raw) == want
+	m := c.at
+	return string(c.payload[m.begin+1+uint32(m.prefix):m.named]) == local && (space == "" || m.space == space)
 }
 
 // attr returns the value of an attribute as it is written.
 func (c *Cursor) attr(name string) (value []byte, ok bool) {
-	for rest := c.attrs; ; {
-		var n, v []byte
-		if n, v, rest = nextAttribute(rest); n == nil {
+	for rest := c.payload[c.at.named:c.at.end]; ; {
+		a, n, err := cutAttribute(bytes.TrimLeft(rest, " \t\r\n"))
+		if n == 0 || err != nil {
 			return nil, false
 		}
-		if string(n) == name {
-			return v, true
+		if string(a.name) == name {
+			return a.value, true
 		}
+		rest = rest[n+len(rest)-len(bytes.TrimLeft(rest, " \t\r\n")):]
 	}
 }
 
@@ -198,45 +97,40 @@ func (c *Cursor) Attr(name string) string {
 // Has reports whether an attribute is there and has a value.
 func (c *Cursor) Has(name, value string) bool {
 	raw, ok := c.attr(name)
-	return ok && sameText(raw, value)
+	return ok && (string(raw) == value || plainLength(raw) < len(raw) && attributeText(raw) == value)
+}
+
+// HasText reports whether Text is value.
+func (c *Cursor) HasText(value string) bool {
+	if rest := c.payload[c.at.end:]; len(rest) > len(value)+1 && string(rest[:len(value)]) == value && rest[len(value)] == '<' && rest[len(value)+1] == '/' {
+		return !c.at.empty
+	}
+	return c.Text() == value
 }
 
 // Text returns the character data of the element, without that of its children.
-// The cursor stays.
 func (c *Cursor) Text() string {
-	if c.empty {
+	if c.at.empty {
 		return ""
 	}
-	if n := bytes.IndexByte(c.rest, '<'); n >= 0 && n+1 < len(c.rest) && c.rest[n+1] == '/' {
-		return plainText(c.rest[:n])
+	rest := c.payload[c.at.end:]
+	if n := bytes.IndexByte(rest, '<'); n >= 0 && n+1 < len(rest) && rest[n+1] == '/' {
+		return plainText(rest[:n])
 	}
 	var all []byte
-	inner := Cursor{rest: c.rest}
-	for inner.depth >= 0 && len(inner.rest) > 0 {
-		n := bytes.IndexByte(inner.rest, '<')
-		if n < 0 {
-			break
+	s := scanner{buf: rest, begun: true}
+	for depth := 0; depth >= 0; {
+		t, err := s.next()
+		if err != nil {
+			return "" // not in what a stream's scanner accepted
 		}
-		if inner.depth == 0 {
-			all = append(all, plainText(inner.rest[:n])...)
-		}
-		inner.rest = inner.rest[n:]
 		switch {
-		case bytes.HasPrefix(inner.rest, cdataStart):
-			section := inner.rest[len(cdataStart):]
-			inner.rest = behind(inner.rest, cdataEnd)
-			if inner.depth == 0 {
-				section = section[:len(section)-len(inner.rest)-len(cdataEnd)]
-				t := token{data: section, cdata: true}
-				all = append(all, t.characters()...)
-			}
-		case len(inner.rest) > 1 && inner.rest[1] == '/':
-			inner.rest = behind(inner.rest, []byte(">"))
-			inner.leave()
-		default:
-			if inner.enter(); inner.empty {
-				inner.leave()
-			}
+		case t.kind == text && depth == 0:
+			all = append(all, t.characters()...)
+		case t.kind == startTag:
+			depth++
+		case t.kind == endTag:
+			depth--
 		}
 	}
 	return string(all)

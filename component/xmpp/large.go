@@ -47,6 +47,7 @@ func (s *scanner) add(a attribute) error {
 	}
 	s.attrs = append(s.tok.attrs, a)
 	s.tok.attrs = s.attrs
+	s.tok.colons = s.tok.colons || a.prefixed
 	return nil
 }
 

@@ -27,21 +27,17 @@ type namespaces struct {
 // enter takes the declarations of an element's tag into scope and sees that its
 // prefixes are declared.
 func (n *namespaces) enter(t *token, depth int) error {
-	prefixed := t.prefixed
 	for i := range t.attrs {
-		a := &t.attrs[i]
-		if prefix, ok := declared(a.name); ok {
-			if err := n.declare(prefix, a.value, depth); err != nil {
+		if prefix, ok := declared(t.attrs[i].name); ok {
+			if err := n.declare(prefix, t.attrs[i].value, depth); err != nil {
 				return err
 			}
-		} else {
-			prefixed = prefixed || a.prefixed
 		}
 	}
-	if !prefixed {
+	if !t.colons {
 		return nil
 	}
-	if t.prefixed && !n.knows(t.name) {
+	if t.colon > 0 && !n.knows(t.name) {
 		return malformed(errors.New("a prefix that is not declared"))
 	}
 	for i := range t.attrs {
@@ -102,17 +98,19 @@ func (n *namespaces) leave(depth int) {
 	}
 }
 
-// element returns the expanded name of an element.
-func (n *namespaces) element(name []byte) (xml.Name, error) {
-	prefix, local, ok := bytes.Cut(name, []byte(":"))
-	if !ok {
-		prefix, local = nil, name
+// element returns the expanded name of an element that was entered.
+func (n *namespaces) element(t *token) xml.Name {
+	local := t.name
+	if t.colon > 0 {
+		local = local[t.colon+1:]
 	}
-	uri, ok := n.lookup(prefix)
-	if !ok {
-		return xml.Name{}, malformed(errors.New("a prefix that is not declared"))
-	}
-	return xml.Name{Space: uri, Local: n.intern(local)}, nil
+	return xml.Name{Space: n.space(t), Local: n.intern(local)}
+}
+
+// space returns the namespace of an element that was entered.
+func (n *namespaces) space(t *token) string {
+	uri, _ := n.lookup(t.name[:t.colon])
+	return uri
 }
 
 // knows reports whether the prefix of a name is declared.

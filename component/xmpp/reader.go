@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mellium.im/xmpp/stanza"
@@ -43,7 +44,8 @@ type Element struct {
 	// read to its end, but the payload is not there.
 	TooLarge bool
 
-	iq IQ
+	marks []mark // of the payload's elements
+	iq    IQ
 }
 
 // IQ returns the element as an IQ, or nil when it is none.
@@ -52,7 +54,7 @@ func (e *Element) IQ() *IQ {
 		return nil
 	}
 	e.iq = IQ{From: e.From, To: e.To, ID: e.ID, Lang: e.Lang, Type: stanza.IQType(e.Type),
-		Name: e.Child, Children: e.Children, Payload: e.Payload}
+		Name: e.Child, Children: e.Children, Payload: e.Payload, marks: e.marks}
 	return &e.iq
 }
 
@@ -76,6 +78,9 @@ type reader struct {
 	outside    []binding
 	begin, tag int
 	prefixed   bool
+	first      int // its mark
+
+	marks []mark // of the elements in a stanza
 
 	chars []byte // scratch for the texts of one element
 }
@@ -106,8 +111,7 @@ func (r *reader) header() (Header, error) {
 		if err := r.ns.enter(t, streamDepth); err != nil {
 			return Header{}, stream.InvalidNamespace
 		}
-		name, err := r.ns.element(t.name)
-		if err != nil || name.Local != "stream" || name.Space != NSStream {
+		if name := r.ns.element(t); name.Local != "stream" || name.Space != NSStream {
 			return Header{}, stream.InvalidNamespace
 		}
 		r.root = string(t.name)
@@ -146,20 +150,17 @@ func (r *reader) next() (*Element, error) {
 
 // element reads the rest of one top-level element.
 func (r *reader) element(t *token) (*Element, error) {
-	r.open, r.chars = r.open[:0], r.chars[:0]
+	r.open, r.chars, r.marks = r.open[:0], r.chars[:0], r.marks[:0]
 	r.scan.outside = false
 	defer func() {
 		r.ns.leave(stanzaDepth)
-		r.scan.outside = true
+		r.scan.outside, r.scan.expect = true, nil
 	}()
 	e := &Element{TooLarge: t.large}
-	err := r.ns.enter(t, stanzaDepth)
-	if err == nil {
-		e.Name, err = r.ns.element(t.name)
-	}
-	if err != nil {
+	if err := r.ns.enter(t, stanzaDepth); err != nil {
 		return nil, err
 	}
+	e.Name = r.ns.element(t)
 	r.head(e, t.attrs)
 	if t.kind == emptyTag {
 		return e, nil
@@ -167,6 +168,7 @@ func (r *reader) element(t *token) (*Element, error) {
 	r.open = append(r.open, t.name)
 	for len(r.open) > 0 {
 		before := r.scan.pos
+		r.scan.expect = r.open[len(r.open)-1]
 		t, err := r.scan.next()
 		if err != nil {
 			return nil, unexpected(err)
@@ -193,6 +195,8 @@ func (r *reader) element(t *token) (*Element, error) {
 	}
 	if e.Children == 0 {
 		e.Text = string(r.chars[:min(len(r.chars), maxText)])
+	} else if !e.TooLarge {
+		e.marks = slices.Clone(r.marks)
 	}
 	return e, nil
 }
@@ -207,13 +211,11 @@ func (r *reader) start(e *Element, t *token, at int) error {
 		return err
 	}
 	if depth == stanzaDepth+1 {
-		if err := r.child(e, t, at, outer); err != nil {
-			return err
-		}
+		r.child(e, t, at, outer)
 	}
-	r.prefixed = r.prefixed || t.prefixed
-	for i := range t.attrs {
-		r.prefixed = r.prefixed || t.attrs[i].prefixed
+	r.prefixed = r.prefixed || t.colons
+	if !e.TooLarge {
+		r.mark(t, at, depth-stanzaDepth)
 	}
 	if t.kind == startTag {
 		r.open = append(r.open, t.name)
@@ -261,11 +263,9 @@ func (r *reader) leave(t *token) error {
 
 // child begins a child element and notes what it may take from outside: of all
 // declarations, the first so many are.
-func (r *reader) child(e *Element, t *token, at, outer int) (err error) {
+func (r *reader) child(e *Element, t *token, at, outer int) {
 	if e.Children++; e.Children == 1 {
-		if e.Child, err = r.ns.element(t.name); err != nil {
-			return err
-		}
+		e.Child = r.ns.element(t)
 	}
 	r.outside = r.outside[:0]
 	for i, b := range r.ns.list[:outer] {
@@ -273,8 +273,18 @@ func (r *reader) child(e *Element, t *token, at, outer int) (err error) {
 			r.outside = append(r.outside, b)
 		}
 	}
-	r.begin, r.tag, r.prefixed = at, len("<")+len(t.name), false
-	return nil
+	r.begin, r.tag, r.prefixed, r.first = at, len("<")+len(t.name), false, len(r.marks)
+}
+
+// mark notes where an element stands, for now in the scanner's buffer.
+func (r *reader) mark(t *token, at, depth int) {
+	named := uint32(at + len("<") + len(t.name))
+	m := mark{begin: uint32(at), named: named, end: uint32(r.scan.pos), space: r.ns.space(t), depth: uint8(depth), empty: t.kind == emptyTag}
+	if t.colon > 0 {
+		// A prefix is shorter than any limit here, but for one that is not used.
+		m.prefix = uint8(min(t.colon+1, 255))
+	}
+	r.marks = append(r.marks, m)
 }
 
 // complete adds a child that has ended to the payload, with the declarations
@@ -294,6 +304,7 @@ func (r *reader) complete(e *Element) {
 			extra = appendAttr(extra, "xmlns:"+b.prefix, b.uri)
 		}
 	}
+	r.settle(len(e.Payload), len(extra))
 	if len(extra) == 0 && e.Payload == nil {
 		e.Payload = bytes.Clone(child)
 		return
@@ -301,6 +312,19 @@ func (r *reader) complete(e *Element) {
 	e.Payload = append(e.Payload, child[:r.tag]...)
 	e.Payload = append(e.Payload, extra...)
 	e.Payload = append(e.Payload, child[r.tag:]...)
+}
+
+// settle makes the marks of the child in hand those in the payload, where it
+// begins at a place and has something put in behind its tag's name.
+func (r *reader) settle(place, put int) {
+	shift := uint32(place - r.begin)
+	for i := range r.marks[r.first:] {
+		m := &r.marks[r.first+i]
+		m.begin, m.named, m.end = m.begin+shift, m.named+shift, m.end+shift+uint32(put)
+		if i > 0 {
+			m.begin, m.named = m.begin+uint32(put), m.named+uint32(put)
+		}
+	}
 }
 
 // declares reports whether a prefix is among declarations.

@@ -28,13 +28,14 @@ type attribute struct {
 // token is one piece of the input. It and its slices are valid until the next
 // one is read.
 type token struct {
-	kind     kind
-	name     []byte // of a tag, with its prefix
-	prefixed bool   // the name has a colon
-	attrs    []attribute
-	data     []byte // of a text, or of a CDATA section
-	cdata    bool
-	large    bool // a tag beyond the limits: some of its attributes are missing
+	kind   kind
+	name   []byte      // of a tag, with its prefix
+	colon  int         // of a start tag's name; 0: none
+	attrs  []attribute // of a start tag
+	colons bool        // a name in a start tag has a prefix
+	large  bool        // a start tag beyond the limits: some attributes are missing
+	data   []byte      // of a text, or of a CDATA section
+	cdata  bool
 }
 
 // scanner cuts XML as XMPP restricts it (RFC 6120 section 11) into tokens and
@@ -46,7 +47,9 @@ type scanner struct {
 	pos   int   // of the next token in buf
 	tok   token // the last one
 	attrs []attribute
-	begun bool // something but white space was read
+	// expect is the name of the end tag that fits.
+	expect []byte
+	begun  bool // something but white space was read
 	// section means that pos is inside a CDATA section too long for one token.
 	section bool
 	// shortened means that the tag at pos has lost attributes already.
@@ -173,7 +176,7 @@ func (s *scanner) text(b []byte) (int, error) {
 		return 0, malformed(errors.New("bad text"))
 	}
 	s.begun = s.begun || !blank(b[:n])
-	s.tok = token{kind: text, data: b[:n]}
+	s.tok.kind, s.tok.data, s.tok.cdata = text, b[:n], false
 	return n, nil
 }
 
@@ -192,7 +195,7 @@ func (s *scanner) cdata(b []byte, mark int) (int, error) {
 	if !validChars(b[mark : mark+end]) {
 		return 0, malformed(errors.New("bad character"))
 	}
-	s.tok = token{kind: text, data: b[mark : mark+end], cdata: true}
+	s.tok.kind, s.tok.data, s.tok.cdata = text, b[mark:mark+end], true
 	return n, nil
 }
 
@@ -210,12 +213,16 @@ func (s *scanner) declaration(b []byte) (int, error) {
 	if len(b) < 6 || string(b[:5]) != "<?xml" || !space(b[5]) {
 		return 0, stream.RestrictedXML
 	}
-	s.tok = token{kind: text}
+	s.tok.kind, s.tok.data, s.tok.cdata = text, nil, false
 	return n + len("?>"), nil
 }
 
 // end takes an end tag.
 func (s *scanner) end(b []byte) (int, error) {
+	if n := len(s.expect) + 2; n > 2 && len(b) > n && b[n] == '>' && string(b[2:n]) == string(s.expect) {
+		s.tok.kind, s.tok.name = endTag, b[2:n]
+		return n + 1, nil
+	}
 	n, colon := name(b[2:])
 	n += 2
 	rest := n
@@ -229,7 +236,7 @@ func (s *scanner) end(b []byte) (int, error) {
 		return 0, malformed(errors.New("bad end tag"))
 	}
 	s.begun = true
-	s.tok = token{kind: endTag, name: b[2:n]}
+	s.tok.kind, s.tok.name = endTag, b[2:n]
 	return rest + 1, nil
 }
 
@@ -243,7 +250,8 @@ func (s *scanner) start(b []byte) (int, error) {
 	if colon == badName {
 		return 0, malformed(errors.New("bad tag"))
 	}
-	s.tok = token{name: b[1:i], prefixed: colon > 0, attrs: s.attrs[:0], large: s.shortened}
+	s.tok.kind, s.tok.name, s.tok.colon, s.tok.attrs = startTag, b[1:i], colon, s.attrs[:0]
+	s.tok.colons, s.tok.large = colon > 0, s.shortened
 	for {
 		gap := i
 		for i < len(b) && space(b[i]) {
