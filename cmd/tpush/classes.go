@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/tpush/tpush/beans"
@@ -21,8 +22,28 @@ type repositoryConfig struct {
 	DataSource string `tdsl:"dataSourceName,alias=data-source"`
 }
 
-// store is a userRepository bean: the devices of one data source.
-type store struct{ *repository.Devices }
+// store is a userRepository bean. Users' data are in the one that serves their
+// domain, devices and services' data in the default one.
+type store struct {
+	devices *repository.Devices // of the default one
+	users   *repository.Users
+}
+
+// Run implements beans.Runner.
+func (s store) Run(ctx context.Context) error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Run(ctx)
+}
+
+// Close closes what is kept open.
+func (s store) Close() error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Close()
+}
 
 // legacyConfig is what a provider bean for Google's ended XMPP API reads.
 type legacyConfig struct {
@@ -75,6 +96,10 @@ func classes(home string) []beans.Class {
 	}
 }
 
+// defaultStore is the user repository of all domains that have none of their
+// own, and of services.
+const defaultStore = "default"
+
 func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	name := cfg.DataSource
 	if name == "" {
@@ -84,14 +109,19 @@ func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	if err != nil {
 		return store{}, err
 	}
-	return store{repository.NewDevices(ds, c.Logger())}, nil
+	s := store{users: repository.NewUsers(ds)}
+	if c.Name() == defaultStore {
+		ds.Use(repository.UserTables)
+		s.devices = repository.NewDevices(ds, c.Logger())
+	}
+	return s, nil
 }
 
 func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	devices, err := beans.Named[store](c, "userRepository/default")
+	defaults, err := beans.Named[store](c, "userRepository/"+defaultStore)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +136,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(devices, set, cfg, c.Logger())
+	service := push.NewService(defaults.devices, set, cfg, c.Logger())
 	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
