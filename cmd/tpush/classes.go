@@ -93,6 +93,8 @@ func classes(home string) []beans.Class {
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
 		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
+		beans.Define("list of connection items", itemsConfig{}, func(_ *beans.Context, cfg itemsConfig) (itemsConfig, error) { return cfg, nil },
+			beans.For("ext", "repository"), beans.Alias("tigase.server.ext.ServerCompDBRepository", "tigase.server.ext.CompCompDBRepository")),
 	}
 }
 
@@ -141,7 +143,11 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
-	e, err := ext.New(cfg, home, c.Logger())
+	lists, err := itemLists(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e, err := ext.New(cfg, home, c.Logger(), lists...)
 	if err != nil {
 		return nil, err
 	}
