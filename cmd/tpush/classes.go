@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/tpush/tpush/beans"
@@ -32,13 +33,17 @@ type legacyConfig struct {
 	PoolSize  int    `tdsl:"pool-size"`
 }
 
-// pushBean is a push component with what decides on its domains.
+// pushBean is a push component with what decides on its domains. It runs to
+// look for certificates that others have stored.
 type pushBean struct {
 	*push.Component
 	name   string
 	domain []string // its own 'domain'
 	vhosts []string
 }
+
+// Run implements beans.Runner.
+func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
@@ -106,7 +111,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(devices, set, cfg, c.Logger())
+	service := push.NewService(push.Parts{Name: c.Name(), Devices: devices, Providers: set, Log: c.Logger()}, cfg)
 	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
@@ -121,6 +126,9 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 	}
 	if _, err := bind(e.Domains(), components); err != nil {
 		return nil, err
+	}
+	for _, p := range components {
+		p.Service().SendThrough(e)
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)
