@@ -59,6 +59,11 @@ func classes(home string) []beans.Class {
 			beans.Default("", "userRepository"), beans.Children("user repository")),
 		beans.Define("user repository", repositoryConfig{}, buildStore, beans.Default("user repositories", "default")),
 
+		beans.Define("logging", defaultLogging(), func(_ *beans.Context, cfg logConfig) (none, error) {
+			_, err := cfg.levels() // the log itself is open before anything is built
+			return none{}, err
+		}, beans.Default("", "logging")),
+
 		beans.Define("push", push.Defaults(), buildPush, beans.For("", "push"), beans.Critical(),
 			beans.Alias("tigase.push.PushNotificationsComponent")),
 		beans.Define("APNs provider", apns.Defaults(), func(c *beans.Context, cfg apns.Config) (*apns.Provider, error) {
