@@ -34,6 +34,7 @@ type phones struct {
 	answers map[string]error
 	got     []providers.Notification
 	to      []providers.Target
+	used    []string // the tokens
 }
 
 func (p *phones) Info() providers.Info { return p.info }
@@ -49,7 +50,7 @@ func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notifi
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	token := to.Token
-	if n.Encrypted != nil && n.Encrypted.VoIP && to.SecondToken != "" {
+	if n.Rings() && to.SecondToken != "" {
 		token = to.SecondToken
 	}
 	if err := p.answers[token]; err != nil {
@@ -61,7 +62,7 @@ func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notifi
 		}
 		return err
 	}
-	p.got, p.to = append(p.got, n), append(p.to, to)
+	p.got, p.to, p.used = append(p.got, n), append(p.to, to), append(p.used, token)
 	return nil
 }
 
