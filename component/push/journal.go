@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -32,6 +33,19 @@ type Entry struct {
 	Second   bool              `json:"second,omitempty"` // it went to the second token
 	Removed  repository.Reason `json:"removed,omitempty"`
 	Took     time.Duration     `json:"took_ns"`
+}
+
+// end notes how the push went.
+func (e *Entry) end(err error) {
+	e.Took, e.Accepted = time.Since(e.Time), err == nil
+	if err == nil {
+		return
+	}
+	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), reason(err), err.Error()
+	var pe *providers.Error
+	if errors.As(err, &pe) {
+		e.Status, e.Second = pe.Status, pe.Second
+	}
 }
 
 // Journal holds the last 20,000 outcomes and the last problems of each provider,

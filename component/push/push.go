@@ -131,16 +131,8 @@ func (s *Service) send(ctx context.Context, d *repository.Device, n providers.No
 		n.Collapse = accountKey(d.Account)
 	}
 	e := Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(&n), PushID: n.ID}
-	err := s.attempt(ctx, d, n)
-	e.Took, e.Accepted = time.Since(e.Time), err == nil
-	if err == nil {
-		return e, nil
-	}
-	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), reason(err), err.Error()
-	var pe *providers.Error
-	if errors.As(err, &pe) {
-		e.Status, e.Second = pe.Status, pe.Second
-	}
+	err := s.attempt(ctx, d, n, e)
+	e.end(err)
 	return e, err
 }
 
@@ -173,7 +165,7 @@ const eventAccountRemoved = "account-removed"
 
 // attempt pushes; a call whose second token or credential is of no use goes
 // once more, as an alert to the first token.
-func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification) error {
+func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, e Entry) error {
 	to := providers.Target{Account: d.Account, Token: d.Token, SecondToken: d.SecondToken,
 		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox}
 	err := s.set.Push(ctx, d.Provider, to, n)
@@ -193,6 +185,8 @@ func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers
 	default:
 		return err
 	}
+	e.end(err)
+	s.journal.add(d.Provider, e)
 	to.SecondToken = ""
 	return s.set.Push(ctx, d.Provider, to, n)
 }

@@ -51,7 +51,8 @@ func play(t *testing.T, text string) string {
 		case request.Len() > 0 || strings.HasPrefix(line, "<iq"):
 			request.WriteString(line)
 			if strings.HasSuffix(line, "</iq>\n") || strings.HasPrefix(line, "<iq") && strings.HasSuffix(line, "/>\n") {
-				for l := range strings.Lines(r.outcome(request.String())) {
+				r.open()
+				for l := range strings.Lines(r.outcome(r.request(request.String()))) {
 					b.WriteString("| " + l)
 				}
 				request.Reset()
@@ -86,20 +87,31 @@ func (s *sentStanzas) Send(_ context.Context, st xmpp.Stanza) error {
 	return nil
 }
 
-// outcome gives a request to the component and tells what came of it.
-func (r *ruleWorld) outcome(request string) string {
-	if r.world == nil {
-		r.world = newWorld(r.t, r.configure)
-		r.service.SendThrough(&r.sent)
-		r.ShowConfig(func() (string, error) { return "push () {\n    domain = 'push.example.com'\n}\n", nil })
-		r.prepare()
+// open makes the world at the first request.
+func (r *ruleWorld) open() {
+	if r.world != nil {
+		return
 	}
-	stanzas := read(r.t, request)
+	r.world = newWorld(r.t, r.configure)
+	r.service.SendThrough(&r.sent)
+	r.ShowConfig(func() (string, error) { return "push () {\n    domain = 'push.example.com'\n}\n", nil })
+	r.prepare()
+}
+
+// request reads one request as it comes on a stream.
+func (r *ruleWorld) request(text string) *xmpp.IQ {
+	r.t.Helper()
+	stanzas := read(r.t, text)
 	if len(stanzas) != 1 || stanzas[0].IQ() == nil {
-		r.t.Fatalf("%d stanzas in %s", len(stanzas), request)
+		r.t.Fatalf("%d stanzas in %s", len(stanzas), text)
 	}
+	return stanzas[0].IQ()
+}
+
+// outcome gives a request to the component and tells what came of it.
+func (r *ruleWorld) outcome(q *xmpp.IQ) string {
 	var b strings.Builder
-	b.WriteString(r.answer(stanzas[0].IQ()))
+	b.WriteString(r.answer(q))
 	r.phones.mu.Lock()
 	for i := range r.phones.got[r.seen:] {
 		b.WriteString("push to " + r.phones.used[r.seen+i] + ": " + summary(r.phones.got[r.seen+i]) + "\n")
@@ -110,7 +122,15 @@ func (r *ruleWorld) outcome(request string) string {
 		b.WriteString("sent " + strings.TrimPrefix(tree(r.t, text), "\n"))
 	}
 	r.sent.all = nil
-	fmt.Fprintf(&b, "devices: %d\n", r.count())
+	counts, err := r.devices.Counts(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	all := 0
+	for _, c := range counts {
+		all += c.Devices
+	}
+	fmt.Fprintf(&b, "devices: %d\n", all)
 	return b.String()
 }
 
