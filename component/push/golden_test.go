@@ -34,7 +34,7 @@ func golden(t *testing.T, file, got string) {
 
 // tree writes XML so that texts of the same tree are equal: one element a line,
 // attributes sorted, prefixes resolved, a namespace told where it changes. What differs from run to run is masked.
-func tree(t *testing.T, text string) string {
+func tree(t testing.TB, text string) string {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(text))
 	var b strings.Builder

@@ -35,6 +35,8 @@ type phones struct {
 	got     []providers.Notification
 	to      []providers.Target
 	used    []string // the tokens
+	pushes  int
+	gate    chan struct{} // when there is one, pushes wait until it is closed
 }
 
 func (p *phones) Info() providers.Info { return p.info }
@@ -46,8 +48,16 @@ func (p *phones) CheckToken(token string) error {
 	return nil
 }
 
-func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notification) error {
+func (p *phones) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-ctx.Done():
+			return &providers.Error{Kind: providers.Unknown, Err: ctx.Err()}
+		}
+	}
 	p.mu.Lock()
+	p.pushes++
 	defer p.mu.Unlock()
 	token := to.Token
 	if n.Rings() && to.SecondToken != "" {
@@ -68,14 +78,14 @@ func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notifi
 
 // world is a component on a real store with one scripted provider.
 type world struct {
-	t *testing.T
+	t testing.TB
 	*Component
 	phones  *phones
 	devices *repository.Devices
 	log     *strings.Builder
 }
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, log: &strings.Builder{}}
 	l := slog.New(slog.NewTextHandler(w.log, nil))
