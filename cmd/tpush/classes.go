@@ -44,13 +44,17 @@ func (s store) Close() error {
 	return s.devices.Close()
 }
 
-// pushBean is a push component with what decides on its domains.
+// pushBean is a push component with what decides on its domains. It runs to
+// look for certificates that others have stored, and at when they expire.
 type pushBean struct {
 	*push.Component
 	name   string
 	domain []string // its own 'domain'
 	vhosts []string
 }
+
+// Run implements beans.Runner.
+func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
@@ -132,7 +136,8 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(defaults.devices, set, cfg, c.Logger())
+	service := push.NewService(push.Parts{Name: c.Name(), Devices: defaults.devices, Providers: set,
+		Certificates: repository.NewCertificates(defaults.users), Log: c.Logger()}, cfg)
 	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
@@ -151,6 +156,9 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 	}
 	if _, err := bind(e.Domains(), components); err != nil {
 		return nil, err
+	}
+	for _, p := range components {
+		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,7 +65,7 @@ func (h *fcmHouse) during(blocks string, do func()) string {
 	src := source{Home: h.home, File: filepath.Join(h.home, "config.tdsl")}
 	ctx, stop := context.WithCancel(h.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, &src, &errs, slog.New(slog.NewTextHandler(&errs, nil)), false, nil) }()
+	go func() { done <- (&runCommand{source: src, LogFormat: "text"}).serve(ctx, &errs) }()
 	if err := h.server.Wait(limit(ctx, 10*time.Second), demoDomain, 1); err != nil {
 		h.t.Fatalf("%v\n%s", err, errs.String())
 	}
