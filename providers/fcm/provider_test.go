@@ -126,25 +126,40 @@ func TestHang(t *testing.T) {
 	}
 }
 
+// Messages go over HTTP/2 where that is offered, and over HTTP/1.1 where only
+// that is.
 func TestHTTPS(t *testing.T) {
-	s, err := fcmtest.NewTLS()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	cfg, home := config(t, s)
-	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Temporary || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("without ca-file: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(home, "ca.pem"), s.CA(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg.CAFile = "ca.pem"
-	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil {
-		t.Fatal(err)
-	}
-	if m := s.Messages()[0]; m.Proto != "HTTP/2.0" {
-		t.Errorf("the message came over %s", m.Proto)
+	for protocol, want := range map[string]string{"h2": "HTTP/2.0", "http/1.1": "HTTP/1.1"} {
+		t.Run(protocol, func(t *testing.T) {
+			s, err := fcmtest.NewTLS(protocol)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			cfg, home := config(t, s)
+			if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Temporary || !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("without ca-file: %v", err)
+			}
+			if err := os.WriteFile(filepath.Join(home, "ca.pem"), s.CA(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg.CAFile = "ca.pem"
+			p := provider(t, cfg, home)
+			for range 3 {
+				if err := p.Push(t.Context(), target(), plain()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, m := range s.Messages() {
+				if m.Proto != want {
+					t.Errorf("a message came over %s", m.Proto)
+				}
+			}
+			s.Script(token, fcmtest.Answer{Drop: true})
+			if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unknown {
+				t.Errorf("no answer: %v", err)
+			}
+		})
 	}
 }
 
