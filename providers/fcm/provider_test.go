@@ -21,7 +21,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(simulatorFolder); dir != "" {
+		simulate(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const token = "dQw4w9WgXcQ:APA91bExampleRegistrationToken"
 

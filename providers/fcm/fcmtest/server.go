@@ -69,6 +69,7 @@ type Server struct {
 	tokens   int
 	script   map[string]*Answer
 	messages []Message
+	forget   bool // they are not kept
 	read     int
 	changed  chan struct{} // closed and replaced at each message
 }
