@@ -169,6 +169,25 @@ func TestHTTPS(t *testing.T) {
 	}
 }
 
+// A message that was taken is not sent again because the end of the answer's
+// body is missing.
+func TestCutAnswer(t *testing.T) {
+	s := simulator(t)
+	cfg, home := config(t, s)
+	var sent atomic.Int32
+	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		w.Header().Set("Content-Length", "100")
+		fmt.Fprint(w, "{")
+	}))
+	defer cut.Close()
+	cfg.Endpoint = cut.URL
+	began := time.Now()
+	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil || sent.Load() != 1 || time.Since(began) > time.Second {
+		t.Errorf("error %v after %d messages and %v", err, sent.Load(), time.Since(began))
+	}
+}
+
 func TestProxy(t *testing.T) {
 	s := simulator(t)
 	cfg, home := config(t, s)
