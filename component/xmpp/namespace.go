@@ -28,8 +28,8 @@ type namespaces struct {
 // prefixes are declared.
 func (n *namespaces) enter(t *token, depth int) error {
 	for i := range t.attrs {
-		if prefix, ok := declared(t.attrs[i].name); ok {
-			if err := n.declare(prefix, t.attrs[i].value, depth); err != nil {
+		if prefix, ok := declared(t.part(t.attrs[i].name)); ok {
+			if err := n.declare(prefix, t.part(t.attrs[i].value), depth); err != nil {
 				return err
 			}
 		}
@@ -37,12 +37,12 @@ func (n *namespaces) enter(t *token, depth int) error {
 	if !t.colons {
 		return nil
 	}
-	if t.colon > 0 && !n.knows(t.name) {
+	if t.colon > 0 && !n.knows(t.name()) {
 		return malformed(errors.New("a prefix that is not declared"))
 	}
 	for i := range t.attrs {
 		a := &t.attrs[i]
-		if _, ok := declared(a.name); !ok && a.prefixed && !n.knows(a.name) {
+		if _, ok := declared(t.part(a.name)); !ok && a.prefixed && !n.knows(t.part(a.name)) {
 			return malformed(errors.New("a prefix that is not declared"))
 		}
 	}
@@ -100,7 +100,7 @@ func (n *namespaces) leave(depth int) {
 
 // element returns the expanded name of an element that was entered.
 func (n *namespaces) element(t *token) xml.Name {
-	local := t.name
+	local := t.name()
 	if t.colon > 0 {
 		local = local[t.colon+1:]
 	}
@@ -109,7 +109,7 @@ func (n *namespaces) element(t *token) xml.Name {
 
 // space returns the namespace of an element that was entered.
 func (n *namespaces) space(t *token) string {
-	uri, _ := n.lookup(t.name[:t.colon])
+	uri, _ := n.lookup(t.name()[:t.colon])
 	return uri
 }
 
