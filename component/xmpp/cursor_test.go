@@ -115,7 +115,11 @@ func (p *publication) read(r *reader) error {
 	if err != nil {
 		return err
 	}
-	q := e.IQ()
+	p.walk(e.IQ())
+	return nil
+}
+
+func (p *publication) walk(q *IQ) {
 	p.id, p.from, p.to = q.ID, q.From, q.To
 	for c := q.Walk(); c.Next(0); {
 		for c.Next(1) {
@@ -132,7 +136,6 @@ func (p *publication) read(r *reader) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (p *publication) notification(c *Cursor) {

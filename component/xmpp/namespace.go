@@ -20,8 +20,9 @@ type binding struct {
 
 // namespaces are the declarations in scope, the innermost last.
 type namespaces struct {
-	list  []binding
-	known map[string]string
+	list   []binding
+	known  map[string]string
+	recent [16]string // of those, the last one of each length modulo 16
 }
 
 // enter takes the declarations of an element's tag into scope and sees that its
@@ -78,7 +79,14 @@ func (n *namespaces) intern(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}
+	recent := &n.recent[len(raw)%len(n.recent)]
+	if *recent == string(raw) {
+		return *recent
+	}
 	if s, ok := n.known[string(raw)]; ok {
+		if len(s) == len(raw) { // no references in it
+			*recent = s
+		}
 		return s
 	}
 	s := attributeText(raw)

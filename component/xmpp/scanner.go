@@ -306,6 +306,9 @@ func cutAttribute(b []byte, at int) (a attribute, end int, err error) {
 	n, colon := name(b[at:])
 	i := at + n
 	a.name, a.prefixed = span{uint32(at), uint32(i)}, colon > 0
+	if colon != badName && i+1 < len(b) && b[i] == '=' && (b[i+1] == '\'' || b[i+1] == '"') {
+		return cutValue(b, a, i+1)
+	}
 	for i < len(b) && space(b[i]) {
 		i++
 	}
@@ -323,13 +326,17 @@ func cutAttribute(b []byte, at int) (a attribute, end int, err error) {
 	if b[i] != '\'' && b[i] != '"' {
 		return a, 0, malformed(errors.New("an attribute's value without quotes"))
 	}
-	quote := b[i]
-	i++
-	n = bytes.IndexByte(b[i:], quote)
+	return cutValue(b, a, i)
+}
+
+// cutValue takes an attribute's value, whose quote is at a place.
+func cutValue(b []byte, a attribute, quote int) (_ attribute, end int, err error) {
+	i := quote + 1
+	n := bytes.IndexByte(b[i:], b[quote])
 	if n < 0 {
 		return a, 0, nil
 	}
-	if !validText(b[i:i+n], true) {
+	if plainLength(b[i:i+n]) < n && !validText(b[i:i+n], true) {
 		return a, 0, malformed(errors.New("bad attribute value"))
 	}
 	a.value = span{uint32(i), uint32(i + n)}
