@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tpush/tpush/tdsl"
@@ -20,6 +21,7 @@ type Graph struct {
 
 	order  []*Bean // as built
 	failed []*Bean // whose build function failed
+	broken []*Bean // that are [Broken]
 	ctx    context.Context
 	log    *slog.Logger
 }
@@ -39,15 +41,23 @@ func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *
 			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
 		}
 	}
+	for _, b := range g.broken {
+		l.Error("a bean starts although it cannot do its work yet", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
+	}
 	if err != nil {
 		err = errors.Join(err, g.Close())
 	}
 	return g, err
 }
 
-// Failed returns the beans that cannot be built, as [*Error] values.
+// Broken is a bean that can be built without being able to do its work yet: it
+// tells why, or nil when all is well. What it stands for is not absent.
+type Broken interface{ Broken() error }
+
+// Failed returns the beans that cannot be built, and those that start broken,
+// as [*Error] values.
 func (g *Graph) Failed() (out []*Error) {
-	for _, b := range g.failed {
+	for _, b := range slices.Concat(g.failed, g.broken) {
 		out = append(out, &Error{b.Path(), b.Pos, b.Reason})
 	}
 	return out
@@ -96,6 +106,11 @@ func (g *Graph) get(b *Bean) (any, error) {
 	}
 	b.built = built
 	g.order = append(g.order, b)
+	if broken, ok := built.(Broken); ok {
+		if b.Reason = broken.Broken(); b.Reason != nil {
+			g.broken = append(g.broken, b)
+		}
+	}
 	return built, nil
 }
 
