@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
 	"github.com/tpush/tpush/component/push"
@@ -24,14 +22,6 @@ type repositoryConfig struct {
 // store is a userRepository bean: the devices of one data source.
 type store struct{ *repository.Devices }
 
-// legacyConfig is what a provider bean for Google's ended XMPP API reads.
-type legacyConfig struct {
-	fcm.Config
-	SenderID  string `tdsl:"sender-id"`
-	ServerKey string `tdsl:"server-key,secret"`
-	PoolSize  int    `tdsl:"pool-size"`
-}
-
 // pushBean is a push component with what decides on its domains.
 type pushBean struct {
 	*push.Component
@@ -43,6 +33,7 @@ type pushBean struct {
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
+	quotas := fcm.NewQuotas()
 	return []beans.Class{
 		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
 			beans.Default("", "dataSource"), beans.Children("data source")),
@@ -65,13 +56,10 @@ func classes(home string) []beans.Class {
 			return apns.New(c.Name(), cfg, home, c.Logger())
 		}, beans.For("push", "apns-binary-api"), beans.Alias("tigase.push.apns.APNsBinaryApiProvider")),
 		beans.Define("FCM provider", fcm.Defaults(), func(c *beans.Context, cfg fcm.Config) (*fcm.Provider, error) {
-			return fcm.New(c.Name(), cfg, home, c.Logger())
+			return fcm.New(c.Name(), cfg, home, quotas, c.Logger())
 		}, beans.For("push", "fcm-http-v1"), beans.Alias("tigase.push.fcm.FcmHttpV1Provider")),
-		beans.Define("FCM provider (XMPP id)", legacyConfig{Config: fcm.Defaults()}, func(c *beans.Context, cfg legacyConfig) (*fcm.Provider, error) {
-			if cfg.ServiceAccountFile == "" {
-				return nil, errors.New("Google has ended the XMPP API that sender-id and server-key are for: add 'service-account-file', and the devices are reached through HTTP v1 under the same provider id")
-			}
-			return fcm.New(c.Name(), cfg.Config, home, c.Logger())
+		beans.Define("FCM provider (XMPP id)", legacyDefaults(), func(c *beans.Context, cfg legacyConfig) (providers.Provider, error) {
+			return buildLegacy(c, cfg, home, quotas)
 		}, beans.For("push", "fcm-xmpp-api"), beans.Alias("tigase.push.fcm.FcmXmppApiProvider")),
 
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {

@@ -81,8 +81,9 @@ func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.N
 	if contentless(&n) {
 		n.Collapse = accountKey(d.Account)
 	}
-	err := s.attempt(ctx, &d, n)
-	s.note(ctx, d, n, err)
+	sandbox := d.Sandbox
+	err := s.attempt(ctx, &d, n, &sandbox)
+	s.note(ctx, d, n, sandbox, err)
 	switch {
 	case err == nil && n.Event == eventAccountRemoved:
 		// Nothing will be pushed to it again; the push itself was accepted.
@@ -102,10 +103,12 @@ func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.N
 const eventAccountRemoved = "account-removed"
 
 // attempt pushes; a call whose second token or credential is of no use goes
-// once more, as an alert to the first token.
-func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification) error {
+// once more, as an alert to the first token. sandbox is changed when the push
+// was accepted in the other environment.
+func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, sandbox *bool) error {
 	to := providers.Target{Account: d.Account, Token: d.Token, SecondToken: d.SecondToken,
-		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox}
+		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox,
+		Moved: func(to bool) { *sandbox = to }}
 	err := s.set.Push(ctx, d.Provider, to, n)
 	var pe *providers.Error
 	if !errors.As(err, &pe) || !pe.Second {
@@ -164,8 +167,8 @@ func (s *Service) remove(ctx context.Context, d repository.Device, why repositor
 }
 
 // note keeps the outcome with the device and in the log.
-func (s *Service) note(ctx context.Context, d repository.Device, n providers.Notification, err error) {
-	o := repository.Outcome{Time: now(), Accepted: err == nil, PushID: n.ID, Sandbox: d.Sandbox}
+func (s *Service) note(ctx context.Context, d repository.Device, n providers.Notification, sandbox bool, err error) {
+	o := repository.Outcome{Time: now(), Accepted: err == nil, PushID: n.ID, Sandbox: sandbox}
 	if err != nil {
 		s.warn(d, n, err)
 		o.Reason = reason(err)

@@ -261,7 +261,7 @@ func (s *Stream) read() (*Element, error) {
 
 // Write writes a stanza. It blocks while the peer takes nothing; an error means
 // that the stream is broken and nobody knows what the peer still read.
-func (s *Stream) Write(st Stanza) error { return s.w.write(st.Append) }
+func (s *Stream) Write(st Stanza) error { return s.w.stanza(st) }
 
 // WriteRaw writes stanzas that another stream could not write (see Unsent).
 func (s *Stream) WriteRaw(stanzas []byte) error {
