@@ -30,6 +30,7 @@ type cli struct {
 	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
 	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
 	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
+	Help     helpCommand      `cmd:"" help:"Show a page for administrators."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 
