@@ -28,7 +28,7 @@ type Config struct {
 	// PoolSize is the number of connections to a database server; 0: Tigase's
 	// own, four for each CPU and at least ten.
 	PoolSize int `tdsl:"pool-size,alias=pool-size"`
-	// Schema is false when no table may be created.
+	// Schema creates tables that are missing.
 	Schema bool `tdsl:"schema-management,alias=schema-management"`
 }
 

@@ -12,6 +12,7 @@ import (
 // property is one property of a Config struct.
 type property struct {
 	key      string // in the configuration
+	also     string // another name, for which the same holds as for anyScope
 	anyScope bool   // may stand in a block around
 	secret   bool
 	typ      reflect.Type
@@ -35,10 +36,11 @@ func propertiesOf(t reflect.Type) (out []property) {
 		p.key = name
 		for o := range strings.SplitSeq(options, ",") {
 			if alias, ok := strings.CutPrefix(o, "alias="); ok {
-				if p.key == "" {
-					p.key = alias
+				if p.key == "" || p.key == alias {
+					p.key, p.anyScope = alias, true
+				} else {
+					p.also = alias
 				}
-				p.anyScope = true
 			}
 			p.secret = p.secret || o == "secret"
 		}
@@ -130,5 +132,5 @@ func (c *comments) of(p property) (string, bool) {
 	if text == "" {
 		return "", false
 	}
-	return strings.ToUpper(text[:1]) + text[1:], true
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + ".", true
 }

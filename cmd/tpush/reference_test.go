@@ -121,6 +121,9 @@ func (r *reference) row(p property, def, example string) {
 	if p.secret {
 		kind += ", *secret*"
 	}
+	if p.also != "" {
+		kind += ", also `" + p.also + "`"
+	}
 	if p.anyScope {
 		kind += ", *any scope*"
 	}

@@ -23,7 +23,7 @@ const ItemsFile = "etc/externalComponentItems"
 // Config is what the ext bean reads.
 type Config struct {
 	// Items are the component domains and their servers. They come before those
-	// of ItemsFile: the first source that has a domain counts.
+	// of etc/externalComponentItems: the first source that has a domain counts.
 	Items []Item `tdsl:"items,secret"`
 	// PerHost is the number of connections to each address of a server that
 	// allows several (Tigase, ejabberd). With one, its loss makes the domain
