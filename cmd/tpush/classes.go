@@ -35,15 +35,16 @@ type legacyConfig struct {
 // pushBean is a push component with what decides on its domains.
 type pushBean struct {
 	*push.Component
-	name   string
-	domain []string // its own 'domain'
-	vhosts []string
+	service *push.Service
+	name    string
+	domain  []string // its own 'domain'
+	vhosts  []string
 }
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
-	return []beans.Class{
+	return append(httpClasses(home), []beans.Class{
 		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
 			beans.Default("", "dataSource"), beans.Children("data source")),
 		beans.Define("data source", repository.Defaults(), func(c *beans.Context, cfg repository.Config) (*repository.DataSource, error) {
@@ -72,7 +73,7 @@ func classes(home string) []beans.Class {
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
 		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
-	}
+	}...)
 }
 
 func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
@@ -107,7 +108,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 		return nil, err
 	}
 	service := push.NewService(devices, set, cfg, c.Logger())
-	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
+	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), service, c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
