@@ -11,7 +11,7 @@ import (
 var foreignBeans = map[string]bool{
 	"amp": true, "auth": true, "authRepository": true, "basic-conf": true, "bosh": true, "c2s": true,
 	"cl-caching-strat": true, "cl-comp": true, "cluster-contr": true,
-	"dns-resolver": true, "eventbus": true, "ext-disco": true, "ext-man": true, "hardened-mode": true, 
+	"dns-resolver": true, "eventbus": true, "ext-disco": true, "ext-man": true, "hardened-mode": true,
 	"logging": true, "message-archive": true, "message-router": true, "monitor": true,
 	"monitoring": true, "muc": true, "mix": true, "proxy": true, "pubsub": true, "roster-presence": true, "rtbl": true,
 	"s2s": true, "sess-man": true, "sms": true, "spam-filter": true, "stats": true, "stun": true, "test": true, "unified-archive": true,

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strings"
 	"sync"
@@ -143,18 +144,10 @@ type querier interface {
 }
 
 func (r *Devices) find(ctx context.Context, q querier, k Key) (Device, error) {
-	tokens := []any{hash(k.Token)}
-	if k.AnyCase {
-		tokens = append(tokens, hash(strings.ToUpper(k.Token)), hash(strings.ToLower(k.Token)))
-	}
-	args := []any{jidHash(k.Service), jidHash(k.Account)}
-	for _, p := range k.Providers {
-		args = append(args, p)
-	}
-	args = append(args, tokens...)
-	d, err := scanDevice(q.QueryRowContext(ctx, selectDevice+
-		"WHERE d.service_jid_sha1 = ? AND d.user_jid_sha1 = ? AND d.provider IN ("+marks(len(k.Providers))+
-		") AND d.device_id_sha1 IN ("+marks(len(tokens))+") ORDER BY d.created_at LIMIT 1", args...))
+	condition, args := keyCondition(k)
+	d, err := scanDevice(q.QueryRowContext(ctx, selectDevice+"WHERE d.service_jid_sha1 = ? AND d.user_jid_sha1 = ?"+
+		strings.NewReplacer(" provider", " d.provider", " device_id_sha1", " d.device_id_sha1").Replace(condition)+" ORDER BY d.created_at LIMIT 1",
+		append([]any{jidHash(k.Service), jidHash(k.Account)}, args...)...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return Device{}, ErrNotFound
 	}
@@ -162,6 +155,50 @@ func (r *Devices) find(ctx context.Context, q querier, k Key) (Device, error) {
 		return Device{}, fmt.Errorf("look up device: %w", err)
 	}
 	return d, nil
+}
+
+// keyCondition is the part of a key that names the device of an account.
+func keyCondition(k Key) (condition string, args []any) {
+	tokens := []any{hash(k.Token)}
+	if k.AnyCase {
+		tokens = append(tokens, hash(strings.ToUpper(k.Token)), hash(strings.ToLower(k.Token)))
+	}
+	for _, p := range k.Providers {
+		args = append(args, p)
+	}
+	return " AND provider IN (" + marks(len(k.Providers)) + ") AND device_id_sha1 IN (" + marks(len(tokens)) + ")", append(args, tokens...)
+}
+
+// ByToken returns the devices with a token under any of the providers, of all
+// services and accounts.
+func (r *Devices) ByToken(ctx context.Context, providers []string, token string) ([]Device, error) {
+	args := []any{hash(token)}
+	for _, p := range providers {
+		args = append(args, p)
+	}
+	return devices(r.ds.read.QueryContext(ctx, selectDevice+"WHERE d.device_id_sha1 = ? AND d.provider IN ("+marks(len(providers))+") ORDER BY d.created_at", args...))
+}
+
+// All returns all devices of all services, read as they are asked for. The
+// iteration ends at the first error.
+func (r *Devices) All(ctx context.Context) iter.Seq2[Device, error] {
+	return func(yield func(Device, error) bool) {
+		rows, err := r.ds.read.QueryContext(ctx, selectDevice+"ORDER BY d.service_jid_sha1, d.user_jid_sha1")
+		if err != nil {
+			yield(Device{}, fmt.Errorf("list devices: %w", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			d, err := scanDevice(rows)
+			if !yield(d, err) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Device{}, fmt.Errorf("list devices: %w", err))
+		}
+	}
 }
 
 // marks returns n question marks.

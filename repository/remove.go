@@ -68,11 +68,32 @@ func (r *Devices) bury(ctx context.Context, tx *sql.Tx, d *Device, why Reason) e
 	return err
 }
 
-// Tombstones returns what remains of an account's removed devices.
-func (r *Devices) Tombstones(ctx context.Context, service, account string) (out []Tombstone, err error) {
-	rows, err := r.ds.read.QueryContext(ctx, `SELECT service_jid, user_jid, provider, token_hash, why, removed_ms FROM tig_push_tombstones
-		WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND removed_ms >= ? ORDER BY removed_ms`,
-		jidHash(service), jidHash(account), toMillis(time.Now().Add(-graveTime)))
+const selectTombstone = `SELECT service_jid, user_jid, provider, token_hash, why, removed_ms FROM tig_push_tombstones
+	WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND removed_ms >= ?`
+
+// Tombstones returns what remains of an account's removed devices, the oldest
+// first.
+func (r *Devices) Tombstones(ctx context.Context, service, account string) ([]Tombstone, error) {
+	return r.tombstones(ctx, " ORDER BY removed_ms", service, account)
+}
+
+// TombstoneOf returns what remains of the removed device of a key, or
+// [ErrNotFound].
+func (r *Devices) TombstoneOf(ctx context.Context, k Key) (Tombstone, error) {
+	condition, args := keyCondition(k)
+	all, err := r.tombstones(ctx, condition+" ORDER BY removed_ms DESC LIMIT 1", k.Service, k.Account, args...)
+	if err != nil {
+		return Tombstone{}, err
+	}
+	if len(all) == 0 {
+		return Tombstone{}, ErrNotFound
+	}
+	return all[0], nil
+}
+
+func (r *Devices) tombstones(ctx context.Context, condition, service, account string, args ...any) (out []Tombstone, err error) {
+	args = append([]any{jidHash(service), jidHash(account), toMillis(time.Now().Add(-graveTime))}, args...)
+	rows, err := r.ds.read.QueryContext(ctx, selectTombstone+condition, args...)
 	if err != nil {
 		return nil, fmt.Errorf("look up removed devices: %w", err)
 	}

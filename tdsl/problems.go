@@ -56,30 +56,3 @@ func unfinished(pos Pos, state, msg, hint string) *Error {
 func crash(f *frame, exception, msg, hint string) *Error {
 	return &Error{Pos: f.pos, Msg: msg, Hint: hint, failure: failure{kind: kindCrash, exception: exception}}
 }
-
-// javaText is the text of a value as Java's toString gives it, where that can
-// be told: variables and beans are object identities there.
-func javaText(v Value) string {
-	switch x := v.(type) {
-	case *Scalar:
-		if x.V == nil {
-			return "null"
-		}
-		return textOf(x.V)
-	case *List:
-		items := make([]string, len(x.Items))
-		for i, item := range x.Items {
-			items[i] = javaText(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case *Block:
-		entries := make([]string, len(x.Entries))
-		for i, e := range x.Entries {
-			entries[i] = e.Key + "=" + javaText(e.Value)
-		}
-		return "{" + strings.Join(entries, ", ") + "}"
-	case *Variable:
-		return x.name()
-	}
-	return "calculation"
-}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/tpush/tpush/beans"
@@ -32,18 +33,22 @@ type legacyConfig struct {
 	PoolSize  int    `tdsl:"pool-size"`
 }
 
-// pushBean is a push component with what decides on its domains.
+// pushBean is a push component with what decides on its domains. It runs to
+// look for certificates that others have stored.
 type pushBean struct {
 	*push.Component
-	service *push.Service
-	name    string
-	domain  []string // its own 'domain'
-	vhosts  []string
+	name   string
+	domain []string // its own 'domain'
+	vhosts []string
 }
+
+// Run implements beans.Runner.
+func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
+	quotas := fcm.NewQuotas()
 	return append(httpClasses(home), []beans.Class{
 		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
 			beans.Default("", "dataSource"), beans.Children("data source")),
@@ -55,19 +60,24 @@ func classes(home string) []beans.Class {
 			beans.Default("", "userRepository"), beans.Children("user repository")),
 		beans.Define("user repository", repositoryConfig{}, buildStore, beans.Default("user repositories", "default")),
 
+		beans.Define("logging", defaultLogging(), func(_ *beans.Context, cfg logConfig) (none, error) {
+			_, err := cfg.levels() // the log itself is open before anything is built
+			return none{}, err
+		}, beans.Default("", "logging")),
+
 		beans.Define("push", push.Defaults(), buildPush, beans.For("", "push"), beans.Critical(),
 			beans.Alias("tigase.push.PushNotificationsComponent")),
 		beans.Define("APNs provider", apns.Defaults(), func(c *beans.Context, cfg apns.Config) (*apns.Provider, error) {
 			return apns.New(c.Name(), cfg, home, c.Logger())
 		}, beans.For("push", "apns-binary-api"), beans.Alias("tigase.push.apns.APNsBinaryApiProvider")),
 		beans.Define("FCM provider", fcm.Defaults(), func(c *beans.Context, cfg fcm.Config) (*fcm.Provider, error) {
-			return fcm.New(c.Name(), cfg, home, c.Logger())
+			return fcm.New(c.Name(), cfg, home, quotas, c.Logger())
 		}, beans.For("push", "fcm-http-v1"), beans.Alias("tigase.push.fcm.FcmHttpV1Provider")),
 		beans.Define("FCM provider (XMPP id)", legacyConfig{Config: fcm.Defaults()}, func(c *beans.Context, cfg legacyConfig) (*fcm.Provider, error) {
 			if cfg.ServiceAccountFile == "" {
 				return nil, errors.New("Google has ended the XMPP API that sender-id and server-key are for: add 'service-account-file', and the devices are reached through HTTP v1 under the same provider id")
 			}
-			return fcm.New(c.Name(), cfg.Config, home, c.Logger())
+			return fcm.New(c.Name(), cfg.Config, home, quotas, c.Logger())
 		}, beans.For("push", "fcm-xmpp-api"), beans.Alias("tigase.push.fcm.FcmXmppApiProvider")),
 
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
@@ -107,8 +117,8 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(devices, set, cfg, c.Logger())
-	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), service, c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
+	service := push.NewService(push.Parts{Name: c.Name(), Devices: devices, Providers: set, Log: c.Logger()}, cfg)
+	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
@@ -122,6 +132,9 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 	}
 	if _, err := bind(e.Domains(), components); err != nil {
 		return nil, err
+	}
+	for _, p := range components {
+		p.Service().SendThrough(e)
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

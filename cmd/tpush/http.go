@@ -169,7 +169,7 @@ func services(c *beans.Context) (func(service string) (webface.Unregisterer, boo
 		if err != nil {
 			return nil, false
 		}
-		return bound[service].service, true
+		return bound[service].Service(), true
 	}, nil
 }
 

@@ -23,7 +23,8 @@ type Handler interface {
 const (
 	// slots bounds the requests in work over all connections.
 	slots = 1024
-	// drainTime is how long requests in work may take at a shutdown.
+	// drainTime is how long requests in work may take at a shutdown, unless
+	// [Ext.LimitDrain] says otherwise.
 	drainTime = 30 * time.Second
 )
 
@@ -41,6 +42,7 @@ type Ext struct {
 	slots  chan struct{}
 	probes probes
 	pace   pace
+	drain  time.Duration
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -61,7 +63,7 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 			return nil, err
 		}
 	}
-	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, log: l,
+	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, drain: drainTime, log: l,
 		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") }}
 	for _, li := range lists {
 		e.lists = append(e.lists, list{List: li})
@@ -81,6 +83,10 @@ func (e *Ext) Domains() []string {
 
 // Route sets how it is found who answers for a domain. It is called before Run.
 func (e *Ext) Route(find func(domain string) (Handler, error)) { e.route = find }
+
+// LimitDrain sets how long requests in work may take at the end, 30 s otherwise.
+// It is called before Run.
+func (e *Ext) LimitDrain(d time.Duration) { e.drain = d }
 
 // Run keeps the connections until ctx ends. Then it stops reading, lets the
 // requests in work be answered for at most 30 s, and closes all streams. Lists

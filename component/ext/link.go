@@ -66,14 +66,14 @@ func (l *link) run(ctx context.Context) {
 	all.Wait()
 }
 
-// drain waits for the requests in work, for at most drainTime, and then lets
+// drain waits for the requests in work, for at most the drain time, and then lets
 // the streams close.
 func (l *link) drain(cancel context.CancelFunc) {
 	l.mu.Lock()
 	l.draining = true
 	l.mu.Unlock()
 	l.readers.Wait()
-	timer := time.AfterFunc(drainTime, cancel)
+	timer := time.AfterFunc(l.ext.drain, cancel)
 	defer timer.Stop()
 	l.inWork.Wait()
 	close(l.drained)

@@ -97,7 +97,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	w.Component = NewComponent(NewService(w.devices, set, cfg, l), cfg, "1.0", l)
+	w.Component = NewComponent(NewService(Parts{Name: "push", Devices: w.devices, Providers: set, Log: l}, cfg), cfg, "1.0", l)
 	return w
 }
 

@@ -48,7 +48,7 @@ func config(t *testing.T, s *fcmtest.Server) (Config, string) {
 
 func provider(t *testing.T, cfg Config, home string) *Provider {
 	t.Helper()
-	p, err := New("fcm-http-v1", cfg, home, slog.New(slog.DiscardHandler))
+	p, err := New("fcm-http-v1", cfg, home, NewQuotas(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestNoSecretLeaks(t *testing.T) {
 	s := simulator(t)
 	cfg, home := config(t, s)
 	var out strings.Builder
-	p, err := New("fcm-http-v1", cfg, home, slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	p, err := New("fcm-http-v1", cfg, home, NewQuotas(), slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}

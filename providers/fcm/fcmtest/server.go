@@ -29,6 +29,8 @@ type Answer struct {
 	Status      int           // e.g. 404; 0: what is right for the request
 	Code        string        // FCM's or OAuth's error code, e.g. UNREGISTERED; empty: none in the answer
 	Field       string        // a field that the answer names as wrong
+	AlsoField   string        // and another one
+	Limited     bool          // it is said to be the whole project's limit
 	Description string        // in words; empty: Google's
 	RetryAfter  string        // the header of that name
 	Body        string        // instead of the JSON
