@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/tpush/tpush/tdsl"
@@ -16,9 +17,11 @@ import (
 type Graph struct {
 	Root     *Bean
 	Findings Findings
+	Started  func() // called by Run when everything is started; may be nil
 
 	order  []*Bean // as built
 	failed []*Bean // whose build function failed
+	broken []*Bean // that are [Broken]
 	ctx    context.Context
 	log    *slog.Logger
 }
@@ -38,15 +41,23 @@ func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *
 			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
 		}
 	}
+	for _, b := range g.broken {
+		l.Error("a bean starts although it cannot do its work yet", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
+	}
 	if err != nil {
 		err = errors.Join(err, g.Close())
 	}
 	return g, err
 }
 
-// Failed returns the beans that cannot be built, as [*Error] values.
+// Broken is a bean that can be built without being able to do its work yet: it
+// tells why, or nil when all is well. What it stands for is not absent.
+type Broken interface{ Broken() error }
+
+// Failed returns the beans that cannot be built, and those that start broken,
+// as [*Error] values.
 func (g *Graph) Failed() (out []*Error) {
-	for _, b := range g.failed {
+	for _, b := range slices.Concat(g.failed, g.broken) {
 		out = append(out, &Error{b.Path(), b.Pos, b.Reason})
 	}
 	return out
@@ -95,6 +106,11 @@ func (g *Graph) get(b *Bean) (any, error) {
 	}
 	b.built = built
 	g.order = append(g.order, b)
+	if broken, ok := built.(Broken); ok {
+		if b.Reason = broken.Broken(); b.Reason != nil {
+			g.broken = append(g.broken, b)
+		}
+	}
 	return built, nil
 }
 
@@ -140,6 +156,17 @@ func (c *Context) Context() context.Context { return c.graph.ctx }
 
 // Logger writes with the bean's path.
 func (c *Context) Logger() *slog.Logger { return c.graph.log.With("bean", c.bean.Path()) }
+
+// Left names the bean's own children that are not served, as the file switches
+// them off or their class is not known.
+func (c *Context) Left() (out []string) {
+	for _, b := range c.bean.Children {
+		if b.State != Active {
+			out = append(out, b.Name)
+		}
+	}
+	return out
+}
 
 func (c *Context) need(b *Bean) (any, error) {
 	c.bean.Needs = append(c.bean.Needs, b)

@@ -16,7 +16,7 @@ import (
 // source says which configuration a command works on.
 type source struct {
 	File       string            `arg:"" optional:"" help:"Configuration file (default etc/config.tdsl)." placeholder:"FILE"`
-	ConfigFile string            `help:"The same, as Tigase has it." placeholder:"FILE"`
+	ConfigFile string            `help:"The same, as Tigase has it." aliases:"property-file" placeholder:"FILE"`
 	Home       string            `help:"Folder that relative paths in the configuration are below." default:"." placeholder:"DIR"`
 	Env        map[string]string `help:"Set env('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
 	Prop       map[string]string `short:"D" help:"Set prop('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`

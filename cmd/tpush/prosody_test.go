@@ -164,11 +164,20 @@ type client struct {
 
 func logIn(t *testing.T, p *server, user string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	c, err := tryLogIn(t.Context(), t, p, user)
+	if err != nil {
+		t.Fatalf("log in as %s: %v", user, err)
+	}
+	return c
+}
+
+// tryLogIn is logIn while the server may be down.
+func tryLogIn(ctx context.Context, t *testing.T, p *server, user string) (*client, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	tcp, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.clients))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	me := jid.MustParse(user + "@a.test/phone")
 	// The loopback counts as secure: Prosody here has no certificate.
@@ -177,11 +186,18 @@ func logIn(t *testing.T, p *server, user string) *client {
 			xmpp.SASL("", user+"-secret", sasl.ScramSha1, sasl.Plain), xmpp.BindResource()}}
 	}))
 	if err != nil {
-		t.Fatalf("log in as %s: %v", user, err)
+		tcp.Close()
+		return nil, err
 	}
 	c := &client{t: t, session: s, served: make(chan error, 1)}
 	go func() { c.served <- s.Serve(nil) }()
-	return c
+	return c, nil
+}
+
+// drop ends the connection without a word.
+func (c *client) drop() {
+	c.session.Conn().Close()
+	<-c.served
 }
 
 // logOut ends the session and waits for its end.
@@ -211,11 +227,14 @@ func (c *client) request(typ stanza.IQType, to, payload string, v any) {
 // say sends a chat message.
 func (c *client) say(to, body string) {
 	c.t.Helper()
-	err := c.session.Encode(c.t.Context(), struct {
+	if err := c.trySay(c.t.Context(), to, body); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) trySay(ctx context.Context, to, body string) error {
+	return c.session.Encode(ctx, struct {
 		stanza.Message
 		Body string `xml:"body"`
 	}{stanza.Message{To: jid.MustParse(to), Type: stanza.ChatMessage}, body})
-	if err != nil {
-		c.t.Fatal(err)
-	}
 }

@@ -132,17 +132,6 @@ func (t *tokens) request(ctx context.Context, limit time.Duration) (*oauth2.Toke
 	return token, err
 }
 
-// bound ends requests with a context; oauth2 makes them without one.
-type bound struct {
-	ctx  context.Context
-	base http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (b *bound) RoundTrip(req *http.Request) (*http.Response, error) {
-	return b.base.RoundTrip(req.WithContext(b.ctx))
-}
-
 // drop throws a token away that Google has refused, unless a newer one has taken
 // its place.
 func (t *tokens) drop(refused *oauth2.Token) {

@@ -85,8 +85,7 @@ func TestResetStreams(t *testing.T) {
 	} {
 		t.Run(code.String(), func(t *testing.T) {
 			s := newRefuser(t, code)
-			tr := New(Options{TLS: s.config})
-			defer tr.CloseIdleConnections()
+			tr := dialTo(t, strings.TrimPrefix(s.url, "https://"), Options{TLS: s.config})
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url, strings.NewReader("{}"))
 			if err != nil {
 				t.Fatal(err)
