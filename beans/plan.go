@@ -51,6 +51,27 @@ func (b *Bean) Class() string {
 // that is not active.
 func (b *Bean) Config() any { return b.config }
 
+// Built is what the class made of the bean; nil for one that is not active.
+func (b *Bean) Built() any { return b.built }
+
+// Place is where a property of the bean is set, in its own block or around it;
+// the bean's own place when it is nowhere.
+func (b *Bean) Place(property string) tdsl.Pos {
+	for at := b; at != nil; at = at.parent {
+		if v := at.block.Lookup(property); v != nil {
+			return v.Pos()
+		}
+	}
+	return b.Pos
+}
+
+// place is where what is wrong with the bean stands: a message that begins with
+// the name of a property is about that one.
+func (b *Bean) place(err error) tdsl.Pos {
+	property, _, _ := strings.Cut(err.Error(), ":")
+	return b.Place(property)
+}
+
 // Path is the bean's name behind those of the beans around it.
 func (b *Bean) Path() string {
 	if b.parent == nil || b.parent.parent == nil {
