@@ -170,6 +170,11 @@ func (c *Context) Left() (out []string) {
 	return out
 }
 
+// Broken reports whether a child of the bean is in the file and absent.
+func (c *Context) Broken() bool {
+	return slices.ContainsFunc(c.bean.Children, func(b *Bean) bool { return b.State == Failed || b.State == Unknown })
+}
+
 func (c *Context) need(b *Bean) (any, error) {
 	c.bean.Needs = append(c.bean.Needs, b)
 	return c.graph.get(b)

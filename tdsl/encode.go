@@ -21,10 +21,8 @@ func Encode(config any) []Entry {
 			name = f.aliases[0]
 		}
 		value := encode(v.FieldByIndex(f.index))
-		if s, ok := value.(*Scalar); ok && f.secret {
-			if text, ok := s.V.(string); ok {
-				s.V = mask(text)
-			}
+		if f.secret {
+			maskAll(value)
 		}
 		out = append(out, Entry{Key: name, Value: value})
 	}
@@ -34,12 +32,35 @@ func Encode(config any) []Entry {
 // jdbcPassword is the one secret in a JDBC URI.
 var jdbcPassword = regexp.MustCompile(`([?&;](?:password|pass)=)([^&;]*)`)
 
-func mask(text string) string {
+// maskAll masks the texts of a value.
+func maskAll(v Value) {
+	switch x := v.(type) {
+	case *Scalar:
+		if text, ok := x.V.(string); ok {
+			x.V = Masked(text, true)
+		}
+	case *List:
+		for _, item := range x.Items {
+			maskAll(item)
+		}
+	case *Block:
+		for _, e := range x.Entries {
+			maskAll(e.Value)
+		}
+	}
+}
+
+// Masked is a text for people to read: of a JDBC URI without its password, and
+// only stars of a secret.
+func Masked(text string, secret bool) string {
 	if strings.HasPrefix(text, "jdbc:") {
 		return jdbcPassword.ReplaceAllStringFunc(text, func(m string) string {
 			name, value, _ := strings.Cut(m, "=")
 			return name + "=" + strings.Repeat("*", len(value))
 		})
+	}
+	if !secret {
+		return text
 	}
 	return strings.Repeat("*", len([]rune(text)))
 }
