@@ -32,7 +32,8 @@ func Encode(config any) []Entry {
 // jdbcPassword is the one secret in a JDBC URI.
 var jdbcPassword = regexp.MustCompile(`([?&;](?:password|pass)=)([^&;]*)`)
 
-// maskAll masks the texts of a value.
+// maskAll masks a text, or the texts of a list; what of a block is secret, its
+// own fields say.
 func maskAll(v Value) {
 	switch x := v.(type) {
 	case *Scalar:
@@ -42,10 +43,6 @@ func maskAll(v Value) {
 	case *List:
 		for _, item := range x.Items {
 			maskAll(item)
-		}
-	case *Block:
-		for _, e := range x.Entries {
-			maskAll(e.Value)
 		}
 	}
 }
@@ -104,16 +101,4 @@ func encode(v reflect.Value) Value {
 		return &Block{Active: true, Entries: Encode(v.Interface())}
 	}
 	return &Scalar{}
-}
-
-// durationText is a duration as [Decode] reads it.
-func durationText(d time.Duration) string {
-	s := strings.ToUpper(d.String())
-	if strings.ContainsAny(s, "NµU") { // below a millisecond: seconds with a point
-		return "PT0S"
-	}
-	if n, ok := strings.CutSuffix(s, "MS"); ok {
-		return "PT0." + strings.Repeat("0", max(0, 3-len(n))) + strings.ReplaceAll(n, ".", "") + "S"
-	}
-	return "PT" + s
 }
