@@ -346,16 +346,16 @@ func TestProbation(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, p, _ := wire(t, Options{}, nil)
-		attempts := 0
+		var attempts atomic.Int32
 		p.dial = func(context.Context) (net.Conn, error) {
-			attempts++
+			attempts.Add(1)
 			return nil, errors.New("no route")
 		}
 		tr.Open()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if attempts < 20 || attempts > 60 {
-			t.Errorf("%d attempts in ten minutes", attempts)
+		if n := attempts.Load(); n < 20 || n > 60 {
+			t.Errorf("%d attempts in ten minutes", n)
 		}
 		began := time.Now()
 		_, err := post(t.Context(), tr, "/", "{}")
