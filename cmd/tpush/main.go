@@ -28,6 +28,7 @@ type cli struct {
 	Dump     dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
 	Fmt      fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
 	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
+	Measured measuredCommand  `cmd:"" hidden:"" help:"Serve pushes, and print at the end what it took."`
 	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
 	Schema   schemaCommand    `cmd:"" help:"Set up the tables in the database, or look at them."`
 	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
