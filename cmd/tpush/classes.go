@@ -60,7 +60,7 @@ func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) 
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
 	quotas := fcm.NewQuotas()
-	return []beans.Class{
+	return append(httpClasses(home), []beans.Class{
 		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
 			beans.Default("", "dataSource"), beans.Children("data source")),
 		beans.Define("data source", repository.Defaults(), func(c *beans.Context, cfg repository.Config) (*repository.DataSource, error) {
@@ -91,7 +91,7 @@ func classes(home string) []beans.Class {
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
 		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
-	}
+	}...)
 }
 
 // defaultStore is the user repository of all domains that have none of their
