@@ -23,8 +23,8 @@ type tap struct {
 	publishes map[string]int // how often each id was passed on to the program
 	results   map[string]int // how often each id was answered
 	errors    int
-	failing   string   // type of the error that is being passed on
-	answers   []string // to publishes: result, or condition/type
+	failing   string      // type of the error that is being passed on
+	answers   []string    // to publishes: result, or condition/type
 	logins    []time.Time // handshakes that the server accepted
 }
 
