@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
 	"github.com/tpush/tpush/component/push"
@@ -19,16 +21,40 @@ type repositoryConfig struct {
 	DataSource string `tdsl:"dataSourceName,alias=data-source"`
 }
 
-// store is a userRepository bean: the devices of one data source.
-type store struct{ *repository.Devices }
+// store is a userRepository bean. Users' data are in the one that serves their
+// domain, devices and services' data in the default one.
+type store struct {
+	devices *repository.Devices // of the default one
+	users   *repository.Users
+}
 
-// pushBean is a push component with what decides on its domains.
+// Run implements beans.Runner.
+func (s store) Run(ctx context.Context) error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Run(ctx)
+}
+
+// Close closes what is kept open.
+func (s store) Close() error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Close()
+}
+
+// pushBean is a push component with what decides on its domains. It runs to
+// look for certificates that others have stored, and at when they expire.
 type pushBean struct {
 	*push.Component
 	name   string
 	domain []string // its own 'domain'
 	vhosts []string
 }
+
+// Run implements beans.Runner.
+func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
@@ -68,6 +94,10 @@ func classes(home string) []beans.Class {
 	}
 }
 
+// defaultStore is the user repository of all domains that have none of their
+// own, and of services.
+const defaultStore = "default"
+
 func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	name := cfg.DataSource
 	if name == "" {
@@ -77,14 +107,19 @@ func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	if err != nil {
 		return store{}, err
 	}
-	return store{repository.NewDevices(ds, c.Logger())}, nil
+	s := store{users: repository.NewUsers(ds)}
+	if c.Name() == defaultStore {
+		ds.Use(repository.UserTables)
+		s.devices = repository.NewDevices(ds, c.Logger())
+	}
+	return s, nil
 }
 
 func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	devices, err := beans.Named[store](c, "userRepository/default")
+	defaults, err := beans.Named[store](c, "userRepository/"+defaultStore)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +134,8 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(devices, set, cfg, c.Logger())
+	service := push.NewService(push.Parts{Name: c.Name(), Devices: defaults.devices, Providers: set,
+		Certificates: repository.NewCertificates(defaults.users), Log: c.Logger()}, cfg)
 	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
@@ -114,6 +150,9 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 	}
 	if _, err := bind(e.Domains(), components); err != nil {
 		return nil, err
+	}
+	for _, p := range components {
+		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

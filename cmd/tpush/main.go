@@ -29,6 +29,7 @@ type cli struct {
 	Fmt      fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
 	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
 	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
+	Schema   schemaCommand    `cmd:"" help:"Set up the tables in the database, or look at them."`
 	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
 	Help     helpCommand      `cmd:"" help:"Show a page for administrators."`
 	Version  kong.VersionFlag `help:"Print the version."`

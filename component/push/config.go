@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,17 @@ type Config struct {
 	// Contentless says what becomes of notifications that hold nothing to
 	// show: alert (a general text), silent (wakes the app), drop.
 	Contentless string `tdsl:"contentless"`
+	// MaxDevices is how many devices an account may register; 0: any number.
+	MaxDevices int `tdsl:"max-devices-per-account"`
+	// PerMinute is how many registrations somebody may send in a minute; 0: any
+	// number.
+	PerMinute int `tdsl:"registrations-per-minute"`
+	// FormerDomains are service JIDs under which devices were registered before:
+	// they are found there, new ones are stored under the present domain.
+	FormerDomains []string `tdsl:"former-domains"`
+	// Contacts are addresses of the people behind the service, by kind
+	// (XEP-0157), such as abuse-addresses.
+	Contacts map[string][]string `tdsl:"disco-extensions,alias=disco-extensions"`
 	// VirtualHosts are the server's domains, which decide on the domains of a
 	// bean without 'domain'.
 	VirtualHosts []string `tdsl:",alias=default-virtual-host"`
@@ -33,7 +45,7 @@ type Config struct {
 
 // Defaults are the values of properties that a configuration leaves out.
 func Defaults() Config {
-	return Config{RemoveDevices: true, Contentless: contentlessAlert}
+	return Config{RemoveDevices: true, Contentless: contentlessAlert, PerMinute: 30}
 }
 
 const (
@@ -48,6 +60,14 @@ func (c *Config) Check() error {
 	case contentlessAlert, contentlessSilent, contentlessDrop:
 	default:
 		return fmt.Errorf("contentless: %q: it is alert, silent or drop", c.Contentless)
+	}
+	if c.MaxDevices < 0 || c.PerMinute < 0 {
+		return errors.New("max-devices-per-account and registrations-per-minute are 0, for no limit, or more")
+	}
+	for _, d := range c.FormerDomains {
+		if j, err := jid.Parse(strings.TrimSpace(d)); err != nil || j.Localpart() != "" || j.Resourcepart() != "" {
+			return fmt.Errorf("former-domains: %q is no domain", d)
+		}
 	}
 	for _, a := range c.Admins {
 		j, err := jid.Parse(strings.TrimSpace(a))

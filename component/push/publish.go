@@ -66,16 +66,19 @@ func (c *Component) publish(ctx context.Context, q *xmpp.IQ) (any, error) {
 }
 
 // mayPublish lets servers publish, not users: clients can send publishes
-// through Prosody and ejabberd.
+// through Prosody and ejabberd. Servers publish from their bare domain, Tigase
+// from one with a resource of its own.
 func (c *Component) mayPublish(q *xmpp.IQ) error {
 	from, err := q.FromJID()
 	if err != nil {
 		return err
 	}
-	if from.Localpart() != "" {
+	if from.Localpart() != "" || from.Resourcepart() != "" && !tigaseResource.MatchString(q.From) {
 		return ErrForbidden
 	}
-	if len(c.cfg.Publishers) > 0 && !slices.Contains(c.cfg.Publishers, from.Domainpart()) {
+	if len(c.cfg.Publishers) > 0 && !slices.ContainsFunc(c.cfg.Publishers, func(p string) bool {
+		return strings.EqualFold(strings.TrimSpace(p), from.Domainpart())
+	}) {
 		return ErrForbidden
 	}
 	return nil
@@ -95,7 +98,7 @@ func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error)
 	}
 	for _, item := range in.Publish.Items {
 		if item.Notification != nil {
-			return in.Publish.Node, item.Notification.notification(fromTigase(q.From)), nil
+			return in.Publish.Node, item.Notification.notification(fromTigase(q.From, item.Notification.Form)), nil
 		}
 	}
 	return "", n, &InputError{Text: "there is no item with a push notification"}

@@ -34,6 +34,9 @@ type phones struct {
 	answers map[string]error
 	got     []providers.Notification
 	to      []providers.Target
+	used    []string // the tokens
+	pushes  int
+	gate    chan struct{} // when there is one, pushes wait until it is closed
 }
 
 func (p *phones) Info() providers.Info { return p.info }
@@ -45,11 +48,19 @@ func (p *phones) CheckToken(token string) error {
 	return nil
 }
 
-func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notification) error {
+func (p *phones) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-ctx.Done():
+			return &providers.Error{Kind: providers.Unknown, Err: ctx.Err()}
+		}
+	}
 	p.mu.Lock()
+	p.pushes++
 	defer p.mu.Unlock()
 	token := to.Token
-	if n.Encrypted != nil && n.Encrypted.VoIP && to.SecondToken != "" {
+	if n.Rings() && to.SecondToken != "" {
 		token = to.SecondToken
 	}
 	if err := p.answers[token]; err != nil {
@@ -61,20 +72,20 @@ func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notifi
 		}
 		return err
 	}
-	p.got, p.to = append(p.got, n), append(p.to, to)
+	p.got, p.to, p.used = append(p.got, n), append(p.to, to), append(p.used, token)
 	return nil
 }
 
 // world is a component on a real store with one scripted provider.
 type world struct {
-	t *testing.T
+	t testing.TB
 	*Component
 	phones  *phones
 	devices *repository.Devices
 	log     *strings.Builder
 }
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
 	w := &world{t: t, log: &strings.Builder{}}
 	l := slog.New(slog.NewTextHandler(w.log, nil))
@@ -97,7 +108,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	w.Component = NewComponent(NewService(w.devices, set, cfg, l), cfg, "1.0", l)
+	w.Component = NewComponent(NewService(Parts{Name: "push", Devices: w.devices, Providers: set, Log: l}, cfg), cfg, "1.0", l)
 	return w
 }
 
