@@ -157,6 +157,17 @@ func (c *Context) Context() context.Context { return c.graph.ctx }
 // Logger writes with the bean's path.
 func (c *Context) Logger() *slog.Logger { return c.graph.log.With("bean", c.bean.Path()) }
 
+// Left names the bean's own children that are not served, as the file switches
+// them off or their class is not known.
+func (c *Context) Left() (out []string) {
+	for _, b := range c.bean.Children {
+		if b.State != Active {
+			out = append(out, b.Name)
+		}
+	}
+	return out
+}
+
 func (c *Context) need(b *Bean) (any, error) {
 	c.bean.Needs = append(c.bean.Needs, b)
 	return c.graph.get(b)

@@ -126,9 +126,9 @@ func (p *plan) child(parent *Bean, e tdsl.Entry, block *tdsl.Block) {
 		return
 	case !block.Active && !slices.Contains(p.activate, b.Path()):
 		b.State = Inactive
-	case b.class == nil && parent.class == nil && foreign(e.Key, block):
+	case b.class == nil && foreign(b, block):
 		b.State = Foreign
-		p.find(Note, b, e.Pos, "", "bean '%s' is left to the server", e.Key)
+		p.find(Note, b, e.Pos, "", "bean '%s' is left to the server", b.Path())
 	case b.class == nil && block.HasClass:
 		b.State = Unknown
 		p.find(Warning, b, e.Pos, suggest(block.Class, p.classes.classNames()), "unknown class %s: bean '%s' is absent", block.Class, b.Path())

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -176,6 +178,19 @@ func (u *Users) RemoveUser(ctx context.Context, user string) error {
 func (u *Users) SetData(ctx context.Context, user, node, key, value string) error {
 	return u.change(ctx, "set data", user, node, func(ctx context.Context, s session, p place) error {
 		return u.updatePairs(ctx, s, p.nid, p.uid, key, value)
+	})
+}
+
+// SetDataMap implements [UserRepository].
+func (u *Users) SetDataMap(ctx context.Context, user, node string, data map[string]string) error {
+	return u.change(ctx, "set data", user, node, func(ctx context.Context, s session, p place) error {
+		err := s.exec(ctx, "DELETE FROM tig_pairs WHERE nid = ?", p.nid)
+		for _, key := range slices.Sorted(maps.Keys(data)) {
+			if err == nil {
+				err = add(ctx, s, p, key, []string{data[key]})
+			}
+		}
+		return err
 	})
 }
 

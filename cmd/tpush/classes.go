@@ -60,7 +60,7 @@ func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) 
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
 	quotas := fcm.NewQuotas()
-	return []beans.Class{
+	return append(httpClasses(home), []beans.Class{
 		beans.Define("data sources", none{}, func(*beans.Context, none) (none, error) { return none{}, nil },
 			beans.Default("", "dataSource"), beans.Children("data source")),
 		beans.Define("data source", repository.Defaults(), func(c *beans.Context, cfg repository.Config) (*repository.DataSource, error) {
@@ -91,7 +91,9 @@ func classes(home string) []beans.Class {
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
 		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
-	}
+		beans.Define("list of connection items", itemsConfig{}, func(_ *beans.Context, cfg itemsConfig) (itemsConfig, error) { return cfg, nil },
+			beans.For("ext", "repository"), beans.Alias("tigase.server.ext.ServerCompDBRepository", "tigase.server.ext.CompCompDBRepository")),
+	}...)
 }
 
 // defaultStore is the user repository of all domains that have none of their
@@ -140,7 +142,11 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
-	e, err := ext.New(cfg, home, c.Logger())
+	lists, err := itemLists(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e, err := ext.New(cfg, home, c.Logger(), lists...)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/tpush/tpush/component/xmpp"
 )
 
 // Item is one component domain and where its server is, as Tigase's
@@ -48,8 +50,7 @@ const (
 )
 
 // prepare evens out an item and checks it; listens says that accept means
-// listening in its list. Anything but connect and accept counts as accept in
-// Tigase's lists.
+// listening in its list.
 func (i *Item) prepare(listens bool) error {
 	i.Domain = strings.ToLower(strings.TrimSpace(i.Domain))
 	if i.Type == "" {
@@ -93,6 +94,8 @@ func (i *Item) check() error {
 		return fmt.Errorf("item %s: port %d: give the server's component port (Prosody and ejabberd 5347, Tigase often 5270)", i.Domain, i.Port)
 	case i.Protocol == "client" || i.Protocol == "jabber:client":
 		return fmt.Errorf("item %s: protocol client (XEP-0225) is not served: use accept (XEP-0114), which every server takes", i.Domain)
+	case i.Protocol != "" && i.Protocol != typeAccept && i.Protocol != xmpp.NSAccept:
+		return fmt.Errorf("item %s: protocol %q: it is accept (XEP-0114)", i.Domain, i.Protocol)
 	case i.Socket == "tls":
 		return fmt.Errorf("item %s: socket tls (STARTTLS) is not served: use ssl or plain", i.Domain)
 	case i.Socket != "" && i.Socket != "plain" && i.Socket != "ssl":
@@ -108,13 +111,16 @@ func (i *Item) check() error {
 // addresses are the host:port pairs to dial.
 func (i *Item) addresses(serverHost string) []string {
 	port := strconv.Itoa(i.Port)
+	if i.Type == typeAccept {
+		return []string{net.JoinHostPort(serverHost, port)}
+	}
 	hosts := strings.Split(i.Host, ";")
 	if len(hosts) > 1 {
 		hosts = hosts[1:]
 	}
 	var out []string
 	for _, h := range hosts {
-		if h = strings.TrimSpace(h); h == "" || i.Type == typeAccept {
+		if h = strings.TrimSpace(h); h == "" {
 			h = serverHost
 		}
 		out = append(out, net.JoinHostPort(h, port))

@@ -82,21 +82,26 @@ type world struct {
 	*Component
 	phones  *phones
 	devices *repository.Devices
-	log     *strings.Builder
+	source  *repository.DataSource
+	text    *strings.Builder // of the log
+	log     *slog.Logger
 }
 
 func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, log: &strings.Builder{}}
-	l := slog.New(slog.NewTextHandler(w.log, nil))
+	w := &world{t: t, text: &strings.Builder{}}
+	l := slog.New(slog.NewTextHandler(w.text, nil))
+	w.log = l
 	ds, err := repository.Open("default", repository.Config{URI: "jdbc:sqlite:" + filepath.Join(t.TempDir(), "t.db"), Schema: true}, "", l)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.source = ds
+	ds.Use(repository.UserTables)
+	w.devices = repository.NewDevices(ds, l)
 	if err := ds.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.devices = repository.NewDevices(ds, l)
 	t.Cleanup(func() { w.devices.Close(); ds.Close() })
 	w.phones = &phones{answers: map[string]error{}, info: providers.Info{ID: "tigase:messenger:apns:1", Aliases: []string{"apns-binary-api"}, Label: "APNs",
 		Features: []string{"tigase:push:encrypt:0"}, MaxPayload: 3072, AnyCase: true}}
@@ -300,11 +305,11 @@ func TestOutcomes(t *testing.T) {
 			if tc.kept && got[0].LastFailure.Reason == "" {
 				t.Error("the failure is not kept with the device")
 			}
-			if !strings.Contains(w.log.String(), "push not accepted") {
-				t.Errorf("the log says nothing:\n%s", w.log)
+			if !strings.Contains(w.text.String(), "push not accepted") {
+				t.Errorf("the log says nothing:\n%s", w.text)
 			}
-			if strings.Contains(w.log.String(), "AABB") {
-				t.Errorf("the log shows a token:\n%s", w.log)
+			if strings.Contains(w.text.String(), "AABB") {
+				t.Errorf("the log shows a token:\n%s", w.text)
 			}
 		})
 	}
