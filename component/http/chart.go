@@ -20,6 +20,8 @@ type chart struct {
 	ID, Title, Unit string
 	Summary         string // in a sentence, for those who cannot see it
 	Max, Half       string // labels of the axis
+	Limit           float64
+	End             int64 // when the last hour ends, in Unix seconds
 	Series          []series
 	Times           []string // below the axis, from the left
 }
@@ -83,7 +85,7 @@ func stacked(c *chart, points []point) {
 	}
 	scale := c.rateScale(slices.Max(top))
 	limit := niceLimit(slices.Max(top) * scale)
-	c.axis(limit)
+	c.axis(limit, count)
 	below := make([]float64, slots)
 	for i := range c.Series {
 		s := &c.Series[i]
@@ -121,7 +123,7 @@ func lines(c *chart, show func(float64) string) {
 		}
 	}
 	limit := niceLimit(most)
-	c.Max, c.Half = show(limit), show(limit/2)
+	c.axis(limit, show)
 	for i := range c.Series {
 		s := &c.Series[i]
 		s.Line = polyline(s.values, limit)
@@ -134,7 +136,10 @@ func lines(c *chart, show func(float64) string) {
 	}
 }
 
-func (c *chart) axis(limit float64) { c.Max, c.Half = count(limit), count(limit/2) }
+// axis sets where the axis ends.
+func (c *chart) axis(limit float64, show func(float64) string) {
+	c.Limit, c.Max, c.Half = limit, show(limit), show(limit/2)
+}
 
 // niceLimit is the round number that an axis ends at.
 func niceLimit(most float64) float64 {

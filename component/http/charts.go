@@ -24,7 +24,8 @@ func charts(points []point) []chart {
 	all := []chart{publishChart(points), latencyChart(points), pushChart(points), failureChart(points)}
 	for i := range all {
 		c := &all[i]
-		c.Times = chartTimes(points[len(points)-1].at)
+		end := points[len(points)-1].at
+		c.Times, c.End = chartTimes(end), end.Unix()
 		c.summarize()
 	}
 	return all

@@ -159,7 +159,7 @@ func (pg *page) login(w http.ResponseWriter, wrong bool) {
 func (pg *page) write(w http.ResponseWriter, status int, name string, v *view) {
 	var random [16]byte
 	_, _ = rand.Read(random[:]) // never fails
-	v.Nonce, v.Style, v.Script = base64.RawStdEncoding.EncodeToString(random[:]), pg.style, pg.script
+	v.Nonce, v.Style, v.Script = base64.RawURLEncoding.EncodeToString(random[:]), pg.style, pg.script
 	var b bytes.Buffer
 	if err := pg.tmpl.ExecuteTemplate(&b, name, v); err != nil {
 		text(w, http.StatusInternalServerError)

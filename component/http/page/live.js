@@ -27,6 +27,47 @@
     }
     setTimeout(loop, every);
   };
+  // What a chart shows at the pointer, read from its drawing.
+  const width = 360, seconds = 3600;
+  let tip;
+  const heights = (path) => {
+    const at = new Map();
+    for (const [, x, y] of path.matchAll(/[ML](\d+) ([\d.-]+)/g)) at.has(+x) || at.set(+x, +y);
+    return at;
+  };
+  const shown = (v, unit) => unit ? (v < 9.95 ? Math.round(v * 10) / 10 : Math.round(v).toLocaleString("en")) : v < 1 ? Math.round(v * 1000) + " ms" : Math.round(v * 10) / 10 + " s";
+  document.addEventListener("pointermove", (event) => {
+    const svg = event.target.closest?.(".plot svg");
+    tip?.remove();
+    document.querySelectorAll(".cursor").forEach((e) => e.remove());
+    if (!svg) return;
+    const figure = svg.closest("figure"), box = svg.getBoundingClientRect(), outer = figure.getBoundingClientRect();
+    const x = Math.max(0, Math.min(width - 1, Math.round((event.clientX - box.left) / box.width * (width - 1))));
+    const limit = +svg.dataset.limit, unit = figure.querySelector("figcaption small");
+    tip = document.createElement("div");
+    tip.className = "tip";
+    tip.textContent = new Date((svg.dataset.end - seconds * (1 - (x + 1) / width)) * 1000).toLocaleTimeString();
+    let below = 100;
+    const names = [...figure.querySelectorAll(".legend tbody th")];
+    for (const path of svg.querySelectorAll(".area, .line")) {
+      const color = [...path.classList].find((c) => /^c\d/.test(c)), at = heights(path.getAttribute("d"));
+      const y = at.get(x) ?? at.get(x + 1), name = names.find((th) => th.querySelector("i." + color));
+      if (y === undefined || !name) continue;
+      const value = (path.classList.contains("area") ? below - y : 100 - y) / 100 * limit;
+      if (path.classList.contains("area")) below = y;
+      const row = tip.appendChild(document.createElement("div"));
+      row.appendChild(document.createElement("i")).className = color;
+      row.append(name.textContent);
+      row.appendChild(document.createElement("b")).textContent = shown(value, unit);
+    }
+    figure.append(tip);
+    const right = event.clientX - outer.left > outer.width / 2;
+    tip.style.top = box.top - outer.top + 8 + "px";
+    tip.style[right ? "right" : "left"] = (right ? outer.right - event.clientX : event.clientX - outer.left) + 12 + "px";
+    const line = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    line.setAttribute("class", "cursor");
+    line.setAttribute("d", `M${x} 0V100`);
+  });
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
