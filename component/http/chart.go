@@ -21,7 +21,8 @@ type chart struct {
 	Summary         string // in a sentence, for those who cannot see it
 	Max, Half       string // labels of the axis
 	Limit           float64
-	End             int64 // when the last hour ends, in Unix seconds
+	End             int64 // of the time that it shows, in Unix seconds
+	Span            int   // length of that time, in seconds
 	Series          []series
 	Times           []string // below the axis, from the left
 }
@@ -38,37 +39,68 @@ type series struct {
 	values []float64 // NaN: none
 }
 
-// chartTimes is what stands below each chart.
-func chartTimes(now time.Time) []string {
+// frame is the last hour, and how much of it charts show: all of it, or less
+// while the program has not run for so long.
+type frame struct {
+	points  []point
+	span    time.Duration
+	columns int // one per note of the history
+}
+
+// spans are the lengths of time that charts show.
+var spans = []time.Duration{5 * time.Minute, 15 * time.Minute, 30 * time.Minute, historyLength}
+
+func newFrame(points []point) *frame {
+	f := &frame{points: points, span: historyLength}
+	ran := f.end().Sub(points[0].at)
+	for _, s := range spans {
+		if ran <= s {
+			f.span = s
+			break
+		}
+	}
+	f.columns = int(f.span / historyStep)
+	return f
+}
+
+func (f *frame) end() time.Time { return f.points[len(f.points)-1].at }
+
+// times is what stands below each chart.
+func (f *frame) times() []string {
 	out := make([]string, 5)
 	for i := range out {
-		out[i] = now.Add(historyLength * time.Duration(i-4) / 4).Format("15:04")
+		out[i] = f.end().Add(f.span * time.Duration(i-4) / 4).Format("15:04")
 	}
 	return out
 }
 
-// slots is how many columns of time a chart has: one per note of the history.
-const slots = historyPoints - 1
-
-// columns maps the steps between points to columns of the last hour; what the
-// steps were is told by the index of the later point.
-func columns(points []point, put func(column, from, to int)) {
-	now := points[len(points)-1].at
-	for i := 1; i < len(points); i++ {
-		column := slots - 1 - int(now.Sub(points[i].at)/historyStep)
+// each maps the steps between points to columns.
+func (f *frame) each(put func(column int, from, to point)) {
+	for i := 1; i < len(f.points); i++ {
+		column := f.columns - 1 - int(f.end().Sub(f.points[i].at)/historyStep)
 		if column >= 0 {
-			put(column, i-1, i)
+			put(column, f.points[i-1], f.points[i])
 		}
 	}
 }
 
 // rates are how many per second, column by column, of what value reads.
-func rates(points []point, value func(point) float64) []float64 {
-	out := make([]float64, slots)
-	columns(points, func(c, from, to int) {
-		took := points[to].at.Sub(points[from].at).Seconds()
-		if took > 0 {
-			out[c] = max(out[c], (value(points[to])-value(points[from]))/took)
+func (f *frame) rates(value func(point) float64) []float64 {
+	out := make([]float64, f.columns)
+	f.each(func(c int, from, to point) {
+		if took := to.at.Sub(from.at).Seconds(); took > 0 {
+			out[c] = max(out[c], (value(to)-value(from))/took)
+		}
+	})
+	return out
+}
+
+// quantiles are the quantile of each column of time, NaN where there was no push.
+func (f *frame) quantiles(part float64) []float64 {
+	out := slices.Repeat([]float64{math.NaN()}, f.columns)
+	f.each(func(c int, from, to point) {
+		if v, ok := quantile(from, to, part); ok {
+			out[c] = v
 		}
 	})
 	return out
@@ -76,8 +108,8 @@ func rates(points []point, value func(point) float64) []float64 {
 
 // stacked draws series on top of each other, as areas, per second or, where
 // little happens, per minute.
-func stacked(c *chart, points []point) {
-	top := make([]float64, slots)
+func (f *frame) stacked(c *chart) {
+	top := make([]float64, f.columns)
 	for _, s := range c.Series {
 		for i, v := range s.values {
 			top[i] += v
@@ -86,10 +118,10 @@ func stacked(c *chart, points []point) {
 	scale := c.rateScale(slices.Max(top))
 	limit := niceLimit(slices.Max(top) * scale)
 	c.axis(limit, count)
-	below := make([]float64, slots)
+	below := make([]float64, f.columns)
 	for i := range c.Series {
 		s := &c.Series[i]
-		above := make([]float64, slots)
+		above := make([]float64, f.columns)
 		for j := range above {
 			s.values[j] *= scale
 			above[j] = below[j] + s.values[j]
@@ -97,7 +129,7 @@ func stacked(c *chart, points []point) {
 		if slices.Max(s.values) > 0 {
 			s.Area = polyline(above, limit) + reversed(below, limit) + "Z"
 		}
-		s.Now = count(s.values[slots-1])
+		s.Now = count(s.values[f.columns-1])
 		below = above
 	}
 }
@@ -158,14 +190,18 @@ func niceLimit(most float64) float64 {
 // polyline is a line through the values, with a gap where there is none.
 func polyline(values []float64, limit float64) string {
 	var b strings.Builder
-	pen := "M"
+	drawing := false
 	for i, v := range values {
 		if math.IsNaN(v) {
-			pen = "M"
+			drawing = false
 			continue
 		}
-		fmt.Fprintf(&b, "%s%d %s", pen, i*chartWidth/(slots-1), y(v, limit))
-		pen = "L"
+		pen, dot := "L", ""
+		if !drawing {
+			pen, dot = "M", "h.01" // so that one value alone is seen
+		}
+		drawing = true
+		fmt.Fprintf(&b, "%s%d %s%s", pen, i*chartWidth/(len(values)-1), y(v, limit), dot)
 	}
 	return b.String()
 }
@@ -174,7 +210,7 @@ func polyline(values []float64, limit float64) string {
 func reversed(values []float64, limit float64) string {
 	var b strings.Builder
 	for i := len(values) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, "L%d %s", i*chartWidth/(slots-1), y(values[i], limit))
+		fmt.Fprintf(&b, "L%d %s", i*chartWidth/(len(values)-1), y(values[i], limit))
 	}
 	return b.String()
 }

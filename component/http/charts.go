@@ -3,7 +3,6 @@ package http
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -20,12 +19,11 @@ const (
 )
 
 // charts draws the last hour.
-func charts(points []point) []chart {
-	all := []chart{publishChart(points), latencyChart(points), pushChart(points), failureChart(points)}
+func (f *frame) charts() []chart {
+	all := []chart{f.publishChart(), f.latencyChart(), f.pushChart(), f.failureChart()}
 	for i := range all {
 		c := &all[i]
-		end := points[len(points)-1].at
-		c.Times, c.End = chartTimes(end), end.Unix()
+		c.Times, c.End, c.Span = f.times(), f.end().Unix(), int(f.span.Seconds())
 		c.summarize()
 	}
 	return all
@@ -47,48 +45,47 @@ func (c *chart) summarize() {
 	c.Summary = c.Title + ": " + strings.Join(parts, "; ") + "."
 }
 
-// grown is how much a counter has grown in the points.
-func grown(points []point, value func(point) float64) float64 {
-	return value(points[len(points)-1]) - value(points[0])
+// grown is how much a counter has grown in the hour.
+func (f *frame) grown(value func(point) float64) float64 {
+	return value(f.points[len(f.points)-1]) - value(f.points[0])
 }
 
-func publishChart(points []point) chart {
+func (f *frame) publishChart() chart {
 	c := chart{ID: "publishes", Title: "Publishes by answer"}
 	for i, o := range []struct{ outcome, name string }{{"accepted", "accepted"}, {"gone", "device gone"}, {"failed", "failed for now"}, {"refused", "refused"}} {
 		value := func(p point) float64 { return p.publishes[o.outcome] }
-		c.Series = append(c.Series, series{Name: o.name, Color: colorGood + i, values: rates(points, value), Total: count(grown(points, value))})
+		c.Series = append(c.Series, series{Name: o.name, Color: colorGood + i, values: f.rates(value), Total: count(f.grown(value))})
 	}
-	stacked(&c, points)
+	f.stacked(&c)
 	return c
 }
 
-func pushChart(points []point) chart {
+func (f *frame) pushChart() chart {
 	c := chart{ID: "pushes", Title: "Pushes by provider"}
-	c.Series = split(points, func(k pushKey) string { return k.provider }, colorFirst)
-	stacked(&c, points)
+	c.Series = f.split(func(k pushKey) string { return k.provider }, colorFirst)
+	f.stacked(&c)
 	return c
 }
 
-func failureChart(points []point) chart {
+func (f *frame) failureChart() chart {
 	c := chart{ID: "reasons", Title: "Pushes not accepted, by reason"}
-	c.Series = split(points, func(k pushKey) string {
+	c.Series = f.split(func(k pushKey) string {
 		if k.outcome == "accepted" {
 			return ""
 		}
 		return k.reason
 	}, colorFirst)
-	stacked(&c, points)
+	f.stacked(&c)
 	return c
 }
 
 // split makes a series of each name that pushes have; those without one do not
 // count.
-func split(points []point, name func(pushKey) string, color int) (out []series) {
+func (f *frame) split(name func(pushKey) string, color int) (out []series) {
 	totals := map[string]float64{}
-	last := points[len(points)-1]
-	for k, v := range last.pushes {
+	for k, v := range f.points[len(f.points)-1].pushes {
 		if n := name(k); n != "" {
-			totals[n] += v - points[0].pushes[k]
+			totals[n] += v - f.points[0].pushes[k]
 		}
 	}
 	names := byTotal(totals)
@@ -105,7 +102,7 @@ func split(points []point, name func(pushKey) string, color int) (out []series) 
 			}
 			return sum
 		}
-		if out = append(out, series{Name: n, Color: color + i, values: rates(points, value), Total: count(grown(points, value))}); n == "others" {
+		if out = append(out, series{Name: n, Color: color + i, values: f.rates(value), Total: count(f.grown(value))}); n == "others" {
 			break
 		}
 	}
@@ -121,27 +118,16 @@ func shownBefore(names []string, k string) bool {
 	return false
 }
 
-func latencyChart(points []point) chart {
+func (f *frame) latencyChart() chart {
 	c := chart{ID: "latency", Title: "Time to the push service's answer"}
 	for i, q := range []struct {
 		name string
 		part float64
 	}{{"99 of 100 within", .99}, {"half within", .5}} {
-		c.Series = append(c.Series, series{Name: q.name, Color: colorFirst + i, values: quantiles(points, q.part)})
+		c.Series = append(c.Series, series{Name: q.name, Color: colorFirst + i, values: f.quantiles(q.part)})
 	}
 	lines(&c, milliseconds)
 	return c
-}
-
-// quantiles are the quantile of each column of time, NaN where there was no push.
-func quantiles(points []point, part float64) []float64 {
-	out := slices.Repeat([]float64{math.NaN()}, slots)
-	columns(points, func(column, from, to int) {
-		if v, ok := quantile(points[from], points[to], part); ok {
-			out[column] = v
-		}
-	})
-	return out
 }
 
 // tiles are the numbers at a glance.
@@ -150,7 +136,7 @@ type tile struct {
 	Spark             string // path
 }
 
-func tiles(points []point, devices int) []tile {
+func (f *frame) tiles(devices int) []tile {
 	publishes := func(p point) (n float64) {
 		for _, v := range p.publishes {
 			n += v
@@ -171,21 +157,22 @@ func tiles(points []point, devices int) []tile {
 		}
 		return n
 	}
-	sent, good := grown(points, pushes), grown(points, accepted)
+	sent, good := f.grown(pushes), f.grown(accepted)
 	share, note := "–", "no push in the last hour"
 	if sent > 0 {
 		share, note = percent(good/sent), fmt.Sprintf("%s of %s pushes", count(good), count(sent))
 	}
 	half, most := "–", "no push in the last hour"
-	if v, ok := quantile(points[0], points[len(points)-1], .5); ok {
+	first, last := f.points[0], f.points[len(f.points)-1]
+	if v, ok := quantile(first, last, .5); ok {
 		half = milliseconds(v)
-		v, _ = quantile(points[0], points[len(points)-1], .99)
+		v, _ = quantile(first, last, .99)
 		most = "half within, 99 of 100 within " + milliseconds(v)
 	}
 	return []tile{
-		{"Publishes", count(grown(points, publishes)), "in the last hour", spark(rates(points, publishes))},
-		{"Accepted", share, note, spark(rates(points, accepted))},
-		{"Push service's answer", half, most, spark(quantiles(points, .5))},
+		{"Publishes", count(f.grown(publishes)), "in the last hour", spark(f.rates(publishes))},
+		{"Accepted", share, note, spark(f.rates(accepted))},
+		{"Push service's answer", half, most, spark(f.quantiles(.5))},
 		{"Devices", count(float64(devices)), "registered", ""},
 	}
 }

@@ -85,8 +85,8 @@ func newPage(p *Program, h *history) *page {
 // view collects what is shown.
 func (pg *page) view(ctx context.Context) *view {
 	now := time.Now()
-	points := pg.history.until(now)
-	v := &view{Program: pg.program, Now: now, Verdict: pg.program.judge(ctx, now), Charts: charts(points), Connections: pg.program.Connections(),
+	f := newFrame(pg.history.until(now))
+	v := &view{Program: pg.program, Now: now, Verdict: pg.program.judge(ctx, now), Charts: f.charts(), Connections: pg.program.Connections(),
 		Problems: pg.program.problems(ctx, shownProblems), Sections: sections}
 	devices, most := 0, 1
 	for _, c := range pg.program.states(ctx) {
@@ -102,7 +102,7 @@ func (pg *page) view(ctx context.Context) *view {
 	for i := range v.Providers {
 		v.Providers[i].Share = v.Providers[i].Devices * 100 / most
 	}
-	v.Tiles = tiles(points, devices)
+	v.Tiles = f.tiles(devices)
 	return v
 }
 

@@ -28,7 +28,7 @@
     setTimeout(loop, every);
   };
   // What a chart shows at the pointer, read from its drawing.
-  const width = 360, seconds = 3600;
+  const width = 360;
   let tip;
   const heights = (path) => {
     const at = new Map();
@@ -42,17 +42,17 @@
     document.querySelectorAll(".cursor").forEach((e) => e.remove());
     if (!svg) return;
     const figure = svg.closest("figure"), box = svg.getBoundingClientRect(), outer = figure.getBoundingClientRect();
-    const x = Math.max(0, Math.min(width - 1, Math.round((event.clientX - box.left) / box.width * (width - 1))));
+    const wanted = (event.clientX - box.left) / box.width * width;
     const limit = +svg.dataset.limit, unit = figure.querySelector("figcaption small");
     tip = document.createElement("div");
     tip.className = "tip";
-    tip.textContent = new Date((svg.dataset.end - seconds * (1 - (x + 1) / width)) * 1000).toLocaleTimeString();
-    let below = 100;
+    let below = 100, x = wanted;
     const names = [...figure.querySelectorAll(".legend tbody th")];
     for (const path of svg.querySelectorAll(".area, .line")) {
       const color = [...path.classList].find((c) => /^c\d/.test(c)), at = heights(path.getAttribute("d"));
-      const y = at.get(x) ?? at.get(x + 1), name = names.find((th) => th.querySelector("i." + color));
-      if (y === undefined || !name) continue;
+      x = [...at.keys()].reduce((a, b) => Math.abs(b - wanted) < Math.abs(a - wanted) ? b : a);
+      const y = at.get(x), name = names.find((th) => th.querySelector("i." + color));
+      if (!name) continue;
       const value = (path.classList.contains("area") ? below - y : 100 - y) / 100 * limit;
       if (path.classList.contains("area")) below = y;
       const row = tip.appendChild(document.createElement("div"));
@@ -60,6 +60,7 @@
       row.append(name.textContent);
       row.appendChild(document.createElement("b")).textContent = shown(value, unit);
     }
+    tip.prepend(new Date((svg.dataset.end - svg.dataset.span * (1 - x / width)) * 1000).toLocaleTimeString());
     figure.append(tip);
     const right = event.clientX - outer.left > outer.width / 2;
     tip.style.top = box.top - outer.top + 8 + "px";
