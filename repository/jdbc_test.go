@@ -25,9 +25,12 @@ func TestParseURI(t *testing.T) {
 func TestParseURIErrors(t *testing.T) {
 	for uri, want := range map[string]string{
 		"":                                  "no JDBC URI",
-		"mongodb://h/db":                    "no JDBC URI",
-		"jdbc:derby:x;create=true":          `kind "derby" are not served`,
-		"jdbc:postgresql://h/db":            `kind "postgresql" are not served`,
+		"mongodb://h/db":                    "MongoDB is not served by this program: served are jdbc:sqlite:, jdbc:mysql:, jdbc:mariadb: and jdbc:postgresql:",
+		"mongodb+srv://h/db":                "MongoDB",
+		"jdbc:derby:x;create=true":          "Derby can be read by Java programs only: served are",
+		"jdbc:sqlserver://h;databaseName=d": "Microsoft SQL Server is not served",
+		"jdbc:jtds:sqlserver://h/d":         "Microsoft SQL Server is not served",
+		"jdbc:oracle:thin:@h":               `kind "oracle" are not served`,
 		"jdbc:mysql:localhost":              "it reads jdbc:mysql://HOST",
 		"jdbc:mysql://localhost":            "it reads jdbc:mysql://HOST",
 		"jdbc:mysql://h:x/db":               "is no port",

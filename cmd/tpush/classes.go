@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
@@ -22,19 +21,31 @@ type repositoryConfig struct {
 	DataSource string `tdsl:"dataSourceName,alias=data-source"`
 }
 
-// store is a userRepository bean: the devices of one data source.
-type store struct{ *repository.Devices }
+// store is a userRepository bean. Users' data are in the one that serves their
+// domain, devices and services' data in the default one.
+type store struct {
+	devices *repository.Devices // of the default one
+	users   *repository.Users
+}
 
-// legacyConfig is what a provider bean for Google's ended XMPP API reads.
-type legacyConfig struct {
-	fcm.Config
-	SenderID  string `tdsl:"sender-id"`
-	ServerKey string `tdsl:"server-key,secret"`
-	PoolSize  int    `tdsl:"pool-size"`
+// Run implements beans.Runner.
+func (s store) Run(ctx context.Context) error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Run(ctx)
+}
+
+// Close closes what is kept open.
+func (s store) Close() error {
+	if s.devices == nil {
+		return nil
+	}
+	return s.devices.Close()
 }
 
 // pushBean is a push component with what decides on its domains. It runs to
-// look for certificates that others have stored.
+// look for certificates that others have stored, and at when they expire.
 type pushBean struct {
 	*push.Component
 	name   string
@@ -73,18 +84,21 @@ func classes(home string) []beans.Class {
 		beans.Define("FCM provider", fcm.Defaults(), func(c *beans.Context, cfg fcm.Config) (*fcm.Provider, error) {
 			return fcm.New(c.Name(), cfg, home, quotas, c.Logger())
 		}, beans.For("push", "fcm-http-v1"), beans.Alias("tigase.push.fcm.FcmHttpV1Provider")),
-		beans.Define("FCM provider (XMPP id)", legacyConfig{Config: fcm.Defaults()}, func(c *beans.Context, cfg legacyConfig) (*fcm.Provider, error) {
-			if cfg.ServiceAccountFile == "" {
-				return nil, errors.New("Google has ended the XMPP API that sender-id and server-key are for: add 'service-account-file', and the devices are reached through HTTP v1 under the same provider id")
-			}
-			return fcm.New(c.Name(), cfg.Config, home, quotas, c.Logger())
+		beans.Define("FCM provider (XMPP id)", legacyDefaults(), func(c *beans.Context, cfg legacyConfig) (providers.Provider, error) {
+			return buildLegacy(c, cfg, home, quotas)
 		}, beans.For("push", "fcm-xmpp-api"), beans.Alias("tigase.push.fcm.FcmXmppApiProvider")),
 
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
 		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
+		beans.Define("list of connection items", itemsConfig{}, func(_ *beans.Context, cfg itemsConfig) (itemsConfig, error) { return cfg, nil },
+			beans.For("ext", "repository"), beans.Alias("tigase.server.ext.ServerCompDBRepository", "tigase.server.ext.CompCompDBRepository")),
 	}...)
 }
+
+// defaultStore is the user repository of all domains that have none of their
+// own, and of services.
+const defaultStore = "default"
 
 func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	name := cfg.DataSource
@@ -95,14 +109,19 @@ func buildStore(c *beans.Context, cfg repositoryConfig) (store, error) {
 	if err != nil {
 		return store{}, err
 	}
-	return store{repository.NewDevices(ds, c.Logger())}, nil
+	s := store{users: repository.NewUsers(ds)}
+	if c.Name() == defaultStore {
+		ds.Use(repository.UserTables)
+		s.devices = repository.NewDevices(ds, c.Logger())
+	}
+	return s, nil
 }
 
 func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	devices, err := beans.Named[store](c, "userRepository/default")
+	defaults, err := beans.Named[store](c, "userRepository/"+defaultStore)
 	if err != nil {
 		return nil, err
 	}
@@ -117,12 +136,17 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	service := push.NewService(push.Parts{Name: c.Name(), Devices: devices, Providers: set, Log: c.Logger()}, cfg)
+	service := push.NewService(push.Parts{Name: c.Name(), Devices: defaults.devices, Providers: set,
+		Certificates: repository.NewCertificates(defaults.users), Log: c.Logger()}, cfg)
 	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
-	e, err := ext.New(cfg, home, c.Logger())
+	lists, err := itemLists(c, cfg)
+	if err != nil {
+		return nil, err
+	}
+	e, err := ext.New(cfg, home, c.Logger(), lists...)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +158,7 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 		return nil, err
 	}
 	for _, p := range components {
-		p.Service().SendThrough(e)
+		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

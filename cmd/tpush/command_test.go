@@ -171,7 +171,7 @@ func TestCheck(t *testing.T) {
 		"duration":      {"push () {\n    'fcm-http-v1' () {\n        'request-timeout' = 15\n    }\n}\n", exitConfig, []string{":3:29: error: push/fcm-http-v1: 'request-timeout' = 15: a duration is expected, such as PT15S"}},
 		"certificate":   {"push () {\n    'apns-binary-api' () {\n        'cert-file' = '/none.p12'\n    }\n}\n", exitConfig, []string{":2:5: error: push/apns-binary-api: cert-file: open /none.p12: no such file"}},
 		"legacy FCM":    {"push () {\n    'fcm-xmpp-api' () {\n        'sender-id' = '1'\n    }\n}\n", exitConfig, []string{"Google has ended the XMPP API", "add 'service-account-file'"}},
-		"database kind": {"dataSource {\n    default () {\n        uri = 'jdbc:derby:x'\n    }\n}\npush () {}\n", exitConfig, []string{"dataSource/default: uri: databases of kind \"derby\" are not served"}},
+		"database kind": {"dataSource {\n    default () {\n        uri = 'jdbc:derby:x'\n    }\n}\npush () {}\n", exitConfig, []string{"dataSource/default: uri: Derby can be read by Java programs only: served are"}},
 		"item":          {"ext () {\n    items = [ 'push.a:s:connect' ]\n}\npush () {}\n", exitConfig, []string{"item push.a: port 0"}},
 		"two push":      {"ext () {\n    items = [ 'p.a:s:connect:1:h:accept' ]\n}\npush () {}\np2 (class: tigase.push.PushNotificationsComponent) {}\n", exitConfig, []string{"no push component takes the domain p.a", "'domain'"}},
 	} {
@@ -211,7 +211,7 @@ func TestRunErrors(t *testing.T) {
 	push := "push () {}\next () {\n    items = [ 'push.a:s:connect:1:127.0.0.1:accept' ]\n}\n"
 	for name, tc := range map[string]struct{ text, want string }{
 		"database host":  {"dataSource {\n    default () {\n        uri = 'jdbc:mysql://127.0.0.1:1/db?user=u&password=hunter2'\n    }\n}\n" + push, ":2:5: error: cannot start dataSource/default: database 'db' at 127.0.0.1:1"},
-		"unknown engine": {"dataSource {\n    default () {\n        uri = 'jdbc:derby:x'\n    }\n}\n" + push, "cannot start dataSource/default: uri: databases of kind"},
+		"unknown engine": {"dataSource {\n    default () {\n        uri = 'jdbc:derby:x'\n    }\n}\n" + push, "cannot start dataSource/default: uri: Derby can be read"},
 		"bad push":       {"push () {\n    contentless = 'x'\n}\n", "cannot start push: contentless"},
 	} {
 		code, out, errs := tpush("run", "--home", t.TempDir(), configFile(t, tc.text))

@@ -136,13 +136,13 @@ func shown(c *beans.Context) (*webface.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	devices, err := beans.Named[store](c, "userRepository/default")
+	defaults, err := beans.Named[store](c, "userRepository/"+defaultStore)
 	if err != nil {
 		return nil, err
 	}
 	p := &webface.Program{Version: versionText(), Started: time.Now(),
 		Store: func(ctx context.Context) error {
-			_, err := devices.ByNode(ctx, "", "") // through the same way as a publish
+			_, err := defaults.devices.ByNode(ctx, "", "") // through the same way as a publish
 			return err
 		}}
 	for _, k := range components {

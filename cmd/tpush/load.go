@@ -147,9 +147,7 @@ func excerpt(line string, col int) (shown, indent string) {
 		}
 		return '\uFFFD'
 	}
-	units := utf16.Encode([]rune(strings.TrimRight(line, "\r")))
-	at := min(len(units), max(0, col-1))
-	before, after := []rune(string(utf16.Decode(units[:at]))), []rune(string(utf16.Decode(units[at:])))
+	before, after := splitAt(strings.TrimRight(line, "\r"), col)
 	lead, trail := "", ""
 	if n := len(before) - lineWidth/2; n > 0 && len(before)+len(after) > lineWidth {
 		before, lead = before[n:], "…"
@@ -165,4 +163,18 @@ func excerpt(line string, col int) (shown, indent string) {
 		return ' '
 	}, front)
 	return front + strings.Map(shownRune, string(after)) + trail, indent
+}
+
+// splitAt splits a line at a column (in UTF-16 units, from 1). Of what follows
+// it is no more than can be shown.
+func splitAt(line string, col int) (before, after []rune) {
+	for _, r := range line {
+		if col > 1 {
+			before = append(before, r)
+			col -= utf16.RuneLen(r)
+		} else if after = append(after, r); len(after) > lineWidth {
+			break
+		}
+	}
+	return before, after
 }

@@ -41,29 +41,28 @@ func (s *Service) SetCertificate(ctx context.Context, provider, text, password s
 	if err != nil {
 		return time.Time{}, err
 	}
-	s.versions.mu.Lock()
-	defer s.versions.mu.Unlock()
-	if err := use(user, cert); err != nil {
+	if expires, err = user.CheckCertificate(asPushed(cert)); err != nil {
 		return time.Time{}, &InputError{Text: err.Error()}
 	}
+	s.versions.mu.Lock()
+	defer s.versions.mu.Unlock()
 	version, err := s.certificates.Store(ctx, s.certificateName(id), cert)
 	if err != nil {
-		if back := s.useStored(ctx, id, user); back != nil {
-			s.log.Warn("the certificate in use is one that is not stored", "provider", id, "err", back)
-		}
 		return time.Time{}, err
 	}
+	if err := s.set.UseCertificate(id, asPushed(cert)); err != nil {
+		return time.Time{}, fmt.Errorf("the certificate is stored, yet not in use: %w", err)
+	}
 	s.versions.set(id, version)
-	expires = user.CertificateExpiry()
-	s.log.Info("certificate set", "provider", id, "expires", expires)
+	s.log.Info("certificate set", "provider", id, "expires", expires.UTC().Format(time.DateOnly))
 	return expires, nil
 }
 
-// RemoveCertificate forgets the stored certificate of a provider, which then
-// pushes with that of the configuration, if there is one. The error is
+// RemoveCertificate forgets the stored certificate of a provider. Programs that
+// have loaded it push with it until they are started again. The error is
 // [repository.ErrNotFound] when none is stored.
 func (s *Service) RemoveCertificate(ctx context.Context, provider string) error {
-	id, user, err := s.certificateUser(provider)
+	id, _, err := s.certificateUser(provider)
 	if err != nil {
 		return err
 	}
@@ -73,10 +72,7 @@ func (s *Service) RemoveCertificate(ctx context.Context, provider string) error 
 		return err
 	}
 	delete(s.versions.used, id)
-	s.log.Info("stored certificate removed", "provider", id)
-	if err := user.UseCertificate(providers.Certificate{}); err != nil {
-		s.log.Warn("the provider has no certificate any more", "provider", id, "err", err)
-	}
+	s.log.Info("stored certificate removed: in use until the program is started again", "provider", id)
 	return nil
 }
 
@@ -95,23 +91,31 @@ func (s *Service) SyncCertificates(ctx context.Context) error {
 	var errs []error
 	for _, p := range s.set.Infos() {
 		version, used := stored[s.certificateName(p.ID)], s.versions.used[p.ID]
-		_, user, err := s.certificateUser(p.ID)
-		if err != nil || version == used {
+		if version == "" || version == used {
 			continue
 		}
-		// Also one that cannot be used is not tried again before it changes.
-		s.versions.set(p.ID, version)
-		if err := s.useStored(ctx, p.ID, user); err != nil {
+		cert, err := s.certificates.Load(ctx, s.certificateName(p.ID))
+		if err == nil {
+			// Also one that cannot be used is not tried again before it changes.
+			s.versions.set(p.ID, version)
+			err = s.set.UseCertificate(p.ID, asPushed(cert))
+		}
+		if err != nil {
 			errs = append(errs, fmt.Errorf("provider %s: stored certificate: %w", p.ID, err))
 			continue
 		}
-		s.log.Info("certificate changed in the database: in use", "provider", p.ID, "expires", user.CertificateExpiry())
+		s.log.Info("stored certificate in use", "provider", p.ID, "expires", s.expiry(p.ID).UTC().Format(time.DateOnly))
 	}
 	return errors.Join(errs...)
 }
 
-// Run looks at the stored certificates, now and every minute, until ctx ends.
+// Run looks at the stored certificates, now and every minute, and at when
+// certificates expire, once a day, until ctx ends. Administrators are told of
+// what they have to act upon.
 func (s *Service) Run(ctx context.Context) error {
+	var watch sync.WaitGroup
+	watch.Go(func() { s.set.Watch(ctx, func(n providers.Notice) { s.tellAdmins(ctx, n.Text) }) })
+	defer watch.Wait()
 	t := time.NewTicker(syncEvery)
 	defer t.Stop()
 	for {
@@ -133,20 +137,12 @@ func (v *versions) set(id, version string) {
 	v.used[id] = version
 }
 
-// useStored goes back to what is stored, else to what is configured.
-func (s *Service) useStored(ctx context.Context, id string, user providers.CertificateUser) error {
-	cert, err := s.certificates.Load(ctx, s.certificateName(id))
-	if errors.Is(err, repository.ErrNotFound) {
-		return user.UseCertificate(providers.Certificate{})
+// asPushed is a stored certificate as providers take it.
+func asPushed(c repository.Certificate) providers.Certificate {
+	if len(c.PEM) > 0 {
+		return providers.Certificate{Data: c.PEM, Password: c.Password}
 	}
-	if err != nil {
-		return err
-	}
-	return use(user, cert)
-}
-
-func use(user providers.CertificateUser, c repository.Certificate) error {
-	return user.UseCertificate(providers.Certificate{P12: c.P12, PEM: c.PEM, Password: c.Password})
+	return providers.Certificate{Data: c.P12, Password: c.Password}
 }
 
 // certificateName is what a provider's certificate is stored under.

@@ -133,9 +133,9 @@ func (c *Component) removeDevices(ctx context.Context, r *commandRequest, accoun
 	if err != nil && n == 0 {
 		return nil, err
 	}
-	note := fmt.Sprintf("Operation successful. %d devices of %s are no longer registered.", n, account)
+	note := fmt.Sprintf("Operation successful. Devices of %s that are no longer registered: %d.", account, n)
 	if err != nil {
-		note = fmt.Sprintf("%d devices of %s are no longer registered, others still are: run the command again.", n, account)
+		note = fmt.Sprintf("Devices of %s that are no longer registered: %d. Others still are: run the command again.", account, n)
 	}
 	return noteForm("Unregister all devices", note), nil
 }
@@ -202,6 +202,9 @@ func (c *Component) explain(ctx context.Context, r *commandRequest, account stri
 	e, err := c.service.Explain(ctx, r.service, account)
 	if err != nil {
 		return nil, err
+	}
+	if !r.others {
+		e.Providers = nil // how many devices others have is not for everyone
 	}
 	return &xmpp.Form{Title: "Pushes to " + account, Fields: []xmpp.Field{
 		xmpp.TextField("conclusion", e.Conclusion),

@@ -74,6 +74,8 @@ func (s *Service) countedThings() counts {
 	for _, p := range s.set.Infos() {
 		c.providers[p.ID] = s.countedOf(p)
 	}
+	s.stats.Gauge(stats.Desc{Name: "Queue wait", Metric: "notifications_waiting", Help: "Publishes that wait for the push of another one."},
+		func() float64 { return float64(s.flights.waiting()) })
 	s.stats.Gauge(stats.Desc{Name: "Registered devices", Metric: "devices", Help: "Registered devices, counted at most once a minute."}, s.deviceNumber())
 	return c
 }

@@ -60,6 +60,8 @@ type Removal struct {
 	Device string            `json:"device"` // as [DeviceID]
 	Why    repository.Reason `json:"why"`
 	Time   time.Time         `json:"time"`
+	// Outcome is the push that it was removed for, if it is noted still.
+	Outcome *Entry `json:"outcome,omitempty"`
 }
 
 // Explain says what is known of an account's devices and their pushes; account
@@ -126,7 +128,14 @@ func (s *Service) removals(ctx context.Context, e *Explanation) error {
 		}
 		for i := len(all) - 1; i >= 0 && len(e.Removed) < removedShown; i-- {
 			t := all[i]
-			e.Removed = append(e.Removed, Removal{t.Provider + "/" + t.TokenHash, t.Why, t.Time})
+			r := Removal{Device: t.Provider + "/" + t.TokenHash, Why: t.Why, Time: t.Time}
+			last := s.journal.Entries(1, func(o *Entry) bool {
+				return o.Device == r.Device && o.Account == t.Account && o.Service == t.Service && o.Removed == t.Why
+			})
+			if len(last) > 0 {
+				r.Outcome = &last[0]
+			}
+			e.Removed = append(e.Removed, r)
 		}
 	}
 	return nil

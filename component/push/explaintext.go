@@ -24,6 +24,9 @@ func (e *Explanation) Text() string {
 	}
 	for _, r := range e.Removed {
 		fmt.Fprintf(&b, "  %s  %s: %s\n", stamp(r.Time), r.Device, because(r.Why))
+		if r.Outcome != nil {
+			fmt.Fprintf(&b, "    %s\n", r.Outcome.line())
+		}
 	}
 	for i := range e.Providers {
 		b.WriteByte('\n')
@@ -83,7 +86,11 @@ func (e *Entry) line() string {
 	if e.Removed != "" {
 		result += "; device removed"
 	}
-	return fmt.Sprintf("%s  %s: %s, %d ms (id %s)", stamp(e.Time), e.Content, result, e.Took.Milliseconds(), e.PushID)
+	content := e.Content
+	if e.Second {
+		content += " to the second token"
+	}
+	return fmt.Sprintf("%s  %s: %s, %d ms (id %s)", stamp(e.Time), content, result, e.Took.Milliseconds(), e.PushID)
 }
 
 // write describes a provider in lines.

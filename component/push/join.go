@@ -28,6 +28,7 @@ type flights struct {
 	mu   sync.Mutex
 	all  map[string]*flight
 	full int // the number at which those that are over are thrown away
+	wait int // publishes that wait for the push of another
 }
 
 // flight is one push and what came of it.
@@ -44,6 +45,7 @@ type flight struct {
 func (f *flights) do(ctx context.Context, key, news string, keep time.Duration, push func() error) (joined bool, err error) {
 	mine := &flight{news: news, done: make(chan struct{})}
 	if other := f.enter(key, mine); other != nil {
+		defer f.stopWaiting()
 		select {
 		case <-other.done:
 			return true, other.err
@@ -62,6 +64,7 @@ func (f *flights) enter(key string, mine *flight) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if other := f.all[key]; other != nil && other.news == mine.news && (other.kept.IsZero() || time.Now().Before(other.kept)) {
+		f.wait++
 		return other
 	}
 	if f.all == nil {
@@ -72,6 +75,19 @@ func (f *flights) enter(key string, mine *flight) *flight {
 	}
 	f.all[key] = mine
 	return nil
+}
+
+func (f *flights) stopWaiting() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wait--
+}
+
+// waiting returns how many publishes wait for the push of another.
+func (f *flights) waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.wait
 }
 
 // sweep throws away flights that are over. Those under way are bounded by the

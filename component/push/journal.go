@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -25,13 +26,27 @@ type Entry struct {
 	Content  string            `json:"content"` // what was pushed: "message", "call", …
 	PushID   string            `json:"push_id"` // apns-id, FCM message id
 	Accepted bool              `json:"accepted"`
-	Kind     string            `json:"kind,omitempty"`   // of a failure, as [providers.Kind]
-	Status   int               `json:"status,omitempty"` // the push service's, of a failure
-	Reason   string            `json:"reason,omitempty"` // the push service's word, or the kind
-	Text     string            `json:"text,omitempty"`   // the failure in words
-	Second   bool              `json:"second,omitempty"` // it went to the second token
+	Kind     string            `json:"kind,omitempty"`    // of a failure, as [providers.Kind]
+	Status   int               `json:"status,omitempty"`  // the push service's, of a failure
+	Reason   string            `json:"reason,omitempty"`  // the push service's word, or the kind
+	Text     string            `json:"text,omitempty"`    // the failure in words
+	Second   bool              `json:"second,omitempty"`  // it went to the second token
+	Sandbox  bool              `json:"sandbox,omitempty"` // in the push service's test environment
 	Removed  repository.Reason `json:"removed,omitempty"`
 	Took     time.Duration     `json:"took_ns"`
+}
+
+// end notes how the push went.
+func (e *Entry) end(err error) {
+	e.Took, e.Accepted = time.Since(e.Time), err == nil
+	if err == nil {
+		return
+	}
+	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), reason(err), err.Error()
+	var pe *providers.Error
+	if errors.As(err, &pe) {
+		e.Status, e.Second = pe.Status, pe.Second
+	}
 }
 
 // Journal holds the last 20,000 outcomes and the last problems of each provider,

@@ -130,17 +130,9 @@ func (s *Service) send(ctx context.Context, d *repository.Device, n providers.No
 	if blank(&n) {
 		n.Collapse = accountKey(d.Account)
 	}
-	e := Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(&n), PushID: n.ID}
-	err := s.attempt(ctx, d, n)
-	e.Took, e.Accepted = time.Since(e.Time), err == nil
-	if err == nil {
-		return e, nil
-	}
-	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), reason(err), err.Error()
-	var pe *providers.Error
-	if errors.As(err, &pe) {
-		e.Status, e.Second = pe.Status, pe.Second
-	}
+	e := Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(&n), PushID: n.ID, Sandbox: d.Sandbox}
+	err := s.attempt(ctx, d, n, &e)
+	e.end(err)
 	return e, err
 }
 
@@ -148,7 +140,7 @@ func (s *Service) send(ctx context.Context, d *repository.Device, n providers.No
 func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, event string, err error) error {
 	dead := s.dead(d, err)
 	s.counts.count(e, d.Provider, err, dead)
-	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: d.Sandbox, Reason: e.Reason}
+	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: e.Sandbox, Reason: e.Reason}
 	if err := s.devices.NoteOutcome(ctx, d, o); err != nil {
 		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err)
 	}
@@ -172,10 +164,12 @@ func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, eve
 const eventAccountRemoved = "account-removed"
 
 // attempt pushes; a call whose second token or credential is of no use goes
-// once more, as an alert to the first token.
-func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification) error {
+// once more, as an alert to the first token. The entry learns which environment
+// answered.
+func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, e *Entry) error {
 	to := providers.Target{Account: d.Account, Token: d.Token, SecondToken: d.SecondToken,
-		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox}
+		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox,
+		Moved: func(to bool) { e.Sandbox = to }}
 	err := s.set.Push(ctx, d.Provider, to, n)
 	var pe *providers.Error
 	if !errors.As(err, &pe) || !pe.Second {
@@ -193,6 +187,9 @@ func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers
 	default:
 		return err
 	}
+	first := *e
+	first.end(err)
+	s.journal.add(d.Provider, first)
 	to.SecondToken = ""
 	return s.set.Push(ctx, d.Provider, to, n)
 }

@@ -62,6 +62,7 @@ type Service struct {
 	versions     versions
 	cfg          Config
 	sender       Sender
+	from         string // service JID of what is sent unasked
 	journal      *Journal
 	stats        *stats.Set
 	counts       counts
@@ -79,10 +80,6 @@ func NewService(p Parts, cfg Config) *Service {
 	s.counts = s.countedThings()
 	return s
 }
-
-// SendThrough says where stanzas leave. It is called before requests come; until
-// then none is sent.
-func (s *Service) SendThrough(to Sender) { s.sender = to }
 
 // Providers describes the active providers in the configuration's order.
 func (s *Service) Providers() []providers.Info { return s.set.Infos() }

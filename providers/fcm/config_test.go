@@ -82,6 +82,45 @@ func TestBrokenServiceAccount(t *testing.T) {
 	}
 }
 
+// A key that Google no longer takes is read again from its file, where a new
+// one may be; so it is when told to.
+func TestAccountIsReadAgain(t *testing.T) {
+	old, s := simulator(t), simulator(t)
+	cfg, home := config(t, s)
+	good, err := s.ServiceAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := old.ServiceAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	withdrawn := strings.ReplaceAll(string(data), strings.TrimSuffix(old.Endpoint(), "/v1"), strings.TrimSuffix(s.Endpoint(), "/v1"))
+	write(t, home, withdrawn)
+	p := provider(t, cfg, home)
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unauthorized {
+		t.Errorf("with a key that is none: %v", err)
+	}
+	write(t, home, string(good))
+	if err := p.Push(t.Context(), target(), plain()); err != nil {
+		t.Errorf("with the new key: %v", err)
+	}
+	write(t, home, "{}")
+	if err := p.Reload(); err == nil || !strings.Contains(err.Error(), "service-account-file") {
+		t.Errorf("a bad file: %v", err)
+	}
+	if err := p.Push(t.Context(), target(), plain()); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+	write(t, home, withdrawn)
+	if err := p.Reload(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unauthorized {
+		t.Errorf("with the other account: %v", err)
+	}
+}
+
 // write puts the service account's file in its place; empty: it is not there.
 func write(t *testing.T, home, text string) {
 	t.Helper()

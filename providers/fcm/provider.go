@@ -2,7 +2,6 @@ package fcm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -89,24 +88,24 @@ func (p *Provider) ready() (*sender, error) {
 	return s, nil
 }
 
+// Reload reads the service account again. After an error the one in use stays.
+func (p *Provider) Reload() error {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	s, err := p.load()
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", p.info.ID, err)
+	}
+	p.sender.Store(s)
+	return nil
+}
+
 // Info describes the provider.
 func (p *Provider) Info() providers.Info { return p.info }
 
-// maxToken is the length of a registration token, in bytes; Google names none,
-// those in use have about 200.
-const maxToken = 4096
-
 // CheckToken accepts what can be an FCM registration token.
 func (p *Provider) CheckToken(token string) error {
-	if token == "" || len(token) > maxToken {
-		return errors.New("an FCM registration token has 1 to 4096 characters")
-	}
-	for _, c := range []byte(token) {
-		if c <= ' ' || c > '~' {
-			return errors.New("an FCM registration token holds printable ASCII characters only")
-		}
-	}
-	return nil
+	return providers.CheckOpaqueToken("FCM registration token", token)
 }
 
 // Push makes one attempt; its error is an [*providers.Error]. More than

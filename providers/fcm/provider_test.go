@@ -21,7 +21,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(simulatorFolder); dir != "" {
+		simulate(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const token = "dQw4w9WgXcQ:APA91bExampleRegistrationToken"
 
@@ -126,25 +132,59 @@ func TestHang(t *testing.T) {
 	}
 }
 
+// Messages go over HTTP/2 where that is offered, and over HTTP/1.1 where only
+// that is.
 func TestHTTPS(t *testing.T) {
-	s, err := fcmtest.NewTLS()
-	if err != nil {
-		t.Fatal(err)
+	for protocol, want := range map[string]string{"h2": "HTTP/2.0", "http/1.1": "HTTP/1.1"} {
+		t.Run(protocol, func(t *testing.T) {
+			s, err := fcmtest.NewTLS(protocol)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(s.Close)
+			cfg, home := config(t, s)
+			if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Temporary || !strings.Contains(err.Error(), "certificate") {
+				t.Errorf("without ca-file: %v", err)
+			}
+			if err := os.WriteFile(filepath.Join(home, "ca.pem"), s.CA(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg.CAFile = "ca.pem"
+			p := provider(t, cfg, home)
+			for range 3 {
+				if err := p.Push(t.Context(), target(), plain()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, m := range s.Messages() {
+				if m.Proto != want {
+					t.Errorf("a message came over %s", m.Proto)
+				}
+			}
+			s.Script(token, fcmtest.Answer{Drop: true})
+			if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unknown {
+				t.Errorf("no answer: %v", err)
+			}
+		})
 	}
-	t.Cleanup(s.Close)
+}
+
+// A message that was taken is not sent again because the end of the answer's
+// body is missing.
+func TestCutAnswer(t *testing.T) {
+	s := simulator(t)
 	cfg, home := config(t, s)
-	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Temporary || !strings.Contains(err.Error(), "certificate") {
-		t.Errorf("without ca-file: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(home, "ca.pem"), s.CA(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg.CAFile = "ca.pem"
-	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil {
-		t.Fatal(err)
-	}
-	if m := s.Messages()[0]; m.Proto != "HTTP/2.0" {
-		t.Errorf("the message came over %s", m.Proto)
+	var sent atomic.Int32
+	cut := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		sent.Add(1)
+		w.Header().Set("Content-Length", "100")
+		fmt.Fprint(w, "{")
+	}))
+	defer cut.Close()
+	cfg.Endpoint = cut.URL
+	began := time.Now()
+	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil || sent.Load() != 1 || time.Since(began) > time.Second {
+		t.Errorf("error %v after %d messages and %v", err, sent.Load(), time.Since(began))
 	}
 }
 

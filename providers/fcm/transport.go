@@ -29,6 +29,7 @@ func standard(cfg *Config, roots *x509.CertPool) (*http.Transport, error) {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:     true, // some token endpoint may offer nothing else
 		MaxConnsPerHost:       connections,
 		MaxIdleConnsPerHost:   connections,
 		IdleConnTimeout:       time.Minute,

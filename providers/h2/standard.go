@@ -11,12 +11,9 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http2"
 )
-
-const pingTimeout = 10 * time.Second
 
 // standard is an engine on x/net's transport. That is never strict, as that
 // deadlocks, and opens connections without a bound when the server's limit on
@@ -37,7 +34,7 @@ func newStandard(d *dialer, o *Options) *standard {
 			},
 			DisableCompression: true,
 			ReadIdleTimeout:    o.Ping,
-			PingTimeout:        pingTimeout,
+			PingTimeout:        2 * pingTimeout,
 		},
 		slots: make(chan struct{}, o.Connections*o.Streams),
 		ctx:   ctx, end: end,

@@ -63,6 +63,7 @@ type engine interface {
 	open()
 	drain()
 	close()
+	CloseIdleConnections()
 }
 
 // Transport is the round tripper. Its methods may be called at the same time.
@@ -86,7 +87,12 @@ func New(address string, o Options) (*Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Transport{engine: newStandard(d, &o)}
+	t := &Transport{}
+	if o.Standard {
+		t.engine = newStandard(d, &o)
+	} else {
+		t.engine = newPool(d, &o)
+	}
 	if o.HTTP1 {
 		t.plain = newPlain(d)
 	}
@@ -127,9 +133,7 @@ func (t *Transport) Drain() {
 // CloseIdleConnections closes the connections that no request uses; what
 // [Transport.Open] keeps open is opened again.
 func (t *Transport) CloseIdleConnections() {
-	if c, ok := t.engine.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
+	t.engine.CloseIdleConnections()
 	if t.plain != nil {
 		t.plain.CloseIdleConnections()
 	}
@@ -147,9 +151,6 @@ func (t *Transport) Close() {
 // ErrNoHTTP2 means that the server, or what stands in its place, does not speak
 // HTTP/2.
 var ErrNoHTTP2 = errors.New("offers no HTTP/2 (ALPN h2): is it the right host and port, or does a proxy open the encryption on the way?")
-
-// errClosed ends requests on a transport that is closed.
-var errClosed = errors.New("the transport is closed")
 
 // errRefused stands for all that says so: a refused stream, one above a
 // GOAWAY's last, a connection that was closed before it (RFC 9113 section 8.7).

@@ -59,20 +59,24 @@ type Server struct {
 
 // New starts a simulator of the production environment on a free port of the
 // loopback address.
-func New() (*Server, error) {
+func New() (*Server, error) { return NewWithLimit(0) }
+
+// NewWithLimit is New with a limit on the requests under way on a connection; 0:
+// that of Go's server.
+func NewWithLimit(streams int) (*Server, error) {
 	a, err := newAuthority()
 	if err != nil {
 		return nil, err
 	}
-	return start(a, false)
+	return start(a, false, streams)
 }
 
 // Sandbox starts a simulator of the test environment beside s, with an address
 // and a [Server.Close] of its own; a certificate that s issued is good for both,
 // unless it says otherwise.
-func (s *Server) Sandbox() (*Server, error) { return start(s.authority, true) }
+func (s *Server) Sandbox() (*Server, error) { return start(s.authority, true, 0) }
 
-func start(a *authority, sandbox bool) (*Server, error) {
+func start(a *authority, sandbox bool, streams int) (*Server, error) {
 	own, err := a.serverCertificate()
 	if err != nil {
 		return nil, err
@@ -87,6 +91,7 @@ func start(a *authority, sandbox bool) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s,
 		Protocols:         &h2,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ReadHeaderTimeout: 10 * time.Second,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},
 			ClientAuth: tls.RequestClientCert},
