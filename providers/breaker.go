@@ -89,6 +89,14 @@ func (b *breaker) leave(now time.Time, v visit, what verdict, err error) change 
 	return same
 }
 
+// reset closes it, as for a new credential. A failure that began before says
+// nothing about that one.
+func (b *breaker) reset(now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.close(now)
+}
+
 // close notes that pushing works.
 func (b *breaker) close(now time.Time) change {
 	was := b.pause

@@ -88,6 +88,10 @@ type Target struct {
 	Registered  time.Time
 	Accepted    time.Time // when the push service last accepted a push to it; zero: never
 	Sandbox     bool      // the token is known to belong to the push service's test environment
+	// Moved, if it is set, is told before Push returns that the push was accepted
+	// in the other environment than Sandbox says, for the next push to start
+	// there.
+	Moved func(sandbox bool)
 }
 
 // Info describes a provider to clients.
@@ -102,7 +106,8 @@ type Info struct {
 
 // Provider sends to one push service.
 type Provider interface {
-	// Info returns the same value at every call.
+	// Info returns the same id and aliases at every call; its features may
+	// change with the provider's certificate.
 	Info() Info
 	// CheckToken says in a sentence for people what is wrong with a device
 	// token that somebody registers; nil when it can be one.

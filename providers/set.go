@@ -42,23 +42,42 @@ type Set struct {
 type entry struct {
 	provider Provider
 	id       string
-	first    credential // for device tokens
-	second   credential // for second tokens
+	creds    [2][2]credential // for calls or not, in the test environment or not
 	tally    tally
 	room     room
 }
 
-// credential is what one of a provider's credentials has shown.
+// credential is what one of a provider's credentials has shown in one of the
+// push service's environments: that of a device token's topic is one, that of
+// second tokens' another.
 type credential struct {
-	trust    trust
-	breakers [2]breaker // of the push service proper and of its test environment
+	second  bool
+	trust   trust
+	breaker breaker
 }
 
-func (c *credential) breaker(to Target) *breaker {
-	if to.Sandbox {
-		return &c.breakers[1]
+// credential is the one for device tokens, or for second tokens, in an
+// environment.
+func (e *entry) credential(second, sandbox bool) *credential {
+	return &e.creds[index(second)][index(sandbox)]
+}
+
+func index(b bool) int {
+	if b {
+		return 1
 	}
-	return &c.breakers[0]
+	return 0
+}
+
+// forget begins anew with credentials that were loaded just now.
+func (e *entry) forget(now time.Time) {
+	for i := range e.creds {
+		for j := range e.creds[i] {
+			c := &e.creds[i][j]
+			c.trust.reset(now)
+			c.breaker.reset(now)
+		}
+	}
 }
 
 // NewSet returns a set of the providers. Two that answer to the same id or
@@ -69,7 +88,8 @@ func NewSet(l *slog.Logger, opts Options, ps ...Provider) (*Set, error) {
 	for _, p := range ps {
 		info := p.Info()
 		e := &entry{provider: p, id: info.ID}
-		e.first.trust.loaded, e.second.trust.loaded = now, now
+		e.forget(now)
+		e.creds[1][0].second, e.creds[1][1].second = true, true
 		if len(ps) > 1 && opts.InWork > 0 {
 			e.room.slots = make(chan struct{}, opts.InWork)
 		}
@@ -122,10 +142,10 @@ func (s *Set) push(ctx context.Context, e *entry, to Target, n Notification) err
 		return err
 	}
 	if err := e.room.enter(ctx); err != nil {
-		c.breaker(to).leave(time.Now(), v, silent, err)
+		c.breaker.leave(time.Now(), v, silent, err)
 		return err
 	}
-	err = s.attempts(ctx, e.provider, c.breaker(to), to, n)
+	err = s.attempts(ctx, e.provider, &c.breaker, to, n)
 	e.room.leave(verdictOn(err) != fails)
 	return s.learn(e, c, v, to, err, errors.Is(ctx.Err(), context.Canceled))
 }
@@ -136,16 +156,15 @@ func (s *Set) push(ctx context.Context, e *entry, to Target, n Notification) err
 func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, error) {
 	now := time.Now()
 	if to.SecondToken != "" && n.Rings() {
-		if v, err := e.second.breaker(*to).enter(now, s.opts.Deadline); err == nil {
-			return &e.second, v, nil
+		c := e.credential(true, to.Sandbox)
+		if v, err := c.breaker.enter(now, s.opts.Deadline); err == nil {
+			return c, v, nil
 		}
 		to.SecondToken = ""
 	}
-	v, err := e.first.breaker(*to).enter(now, s.opts.Deadline)
-	if err != nil {
-		return nil, v, err
-	}
-	return &e.first, v, nil
+	c := e.credential(false, to.Sandbox)
+	v, err := c.breaker.enter(now, s.opts.Deadline)
+	return c, v, err
 }
 
 // attempts pushes until that succeeds or may not be repeated. Once the breaker
@@ -160,7 +179,7 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n
 			return err
 		}
 		kind := KindOf(err)
-		pause, again := s.repeat(err, tries, done[kind], isCall(&n))
+		pause, again := s.repeat(err, tries, done[kind], n.IsCall())
 		done[kind]++
 		if deadline, ok := ctx.Deadline(); !again || ok && time.Until(deadline) <= pause {
 			return err
@@ -177,23 +196,13 @@ func (s *Set) attempt(ctx context.Context, p Provider, to Target, n Notification
 	return p.Push(ctx, to, n)
 }
 
-// isCall reports whether a notification is about a call; such a one is never
-// sent twice, as each rings.
-func isCall(n *Notification) bool {
-	return n.Call != nil || n.Encrypted != nil && n.Encrypted.VoIP
-}
-
 // learn notes what an outcome says about the provider's credential, and marks a
 // doubtful answer that can be trusted. Which token was used is known only from
 // a failure; c is the credential that was expected.
 func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, cancelled bool) error {
 	var pe *Error
 	if errors.As(err, &pe) {
-		used := &e.first
-		if pe.Second {
-			used = &e.second
-		}
-		if used != c {
+		if used := e.credential(pe.Second, to.Sandbox); used != c {
 			c, v.probe = used, false
 		}
 	}
@@ -201,7 +210,7 @@ func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, canc
 	if cancelled && what == fails {
 		what = silent
 	}
-	s.report(e, c, c.breaker(to).leave(time.Now(), v, what, err), err)
+	s.report(e, c, c.breaker.leave(time.Now(), v, what, err), err)
 	switch {
 	case err == nil:
 		c.trust.accept(to)
@@ -222,7 +231,7 @@ func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, canc
 // alarm tells once that a provider's doubtful answers are no longer believed.
 func (s *Set) alarm(e *entry, c *credential, pe *Error) {
 	look := "'apns-topic', 'cert-file' and 'sandbox', or 'service-account-file' and 'project-id'"
-	if c == &e.second {
+	if c.second {
 		look = "'pushkit-cert-file' and 'sandbox'"
 	}
 	s.log.Error("the push service refuses device tokens and the provider is not trusted: no device is removed for this; look at "+look,
@@ -232,7 +241,7 @@ func (s *Set) alarm(e *entry, c *credential, pe *Error) {
 // report tells when a breaker has opened or closed.
 func (s *Set) report(e *entry, c *credential, change change, err error) {
 	l := s.log.With("provider", e.id)
-	if c == &e.second {
+	if c.second {
 		l = l.With("for", "calls")
 	}
 	switch {

@@ -17,11 +17,12 @@ type State struct {
 	LastErrorAt time.Time
 	First       Credential // for device tokens
 	Second      Credential // for second tokens; without calls it shows nothing
+	Expiries    []Expiry   // of the credentials that end
 }
 
 // Credential is how it stands with one credential of a provider.
 type Credential struct {
-	Trusted bool // doubtful answers count as proof that a token is dead
+	Trusted bool // doubtful answers count as proof that a token is dead, in one environment at least
 	Paused  bool // the breaker is open, in the push service's test environment or outside
 }
 
@@ -31,13 +32,22 @@ func (s *Set) States() []State {
 	out := make([]State, len(s.order))
 	for i, e := range s.order {
 		out[i] = e.tally.state()
-		out[i].Provider, out[i].First, out[i].Second = e.id, e.first.state(), e.second.state()
+		out[i].Provider, out[i].First, out[i].Second = e.id, e.state(false), e.state(true)
+		if x, ok := e.provider.(Expirer); ok {
+			out[i].Expiries = x.Expiries()
+		}
 	}
 	return out
 }
 
-func (c *credential) state() Credential {
-	return Credential{Trusted: c.trust.now(), Paused: c.breakers[0].open() || c.breakers[1].open()}
+// state joins both environments.
+func (e *entry) state(second bool) (c Credential) {
+	for _, sandbox := range []bool{false, true} {
+		one := e.credential(second, sandbox)
+		c.Trusted = c.Trusted || one.trust.now()
+		c.Paused = c.Paused || one.breaker.open()
+	}
+	return c
 }
 
 // Reasons are a push service's words: however many it makes up, the tally keeps

@@ -36,6 +36,13 @@ func voterOf(to Target) voter {
 	return voter(sum[:16])
 }
 
+// reset forgets all, as for a credential that was loaded just now.
+func (t *trust) reset(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.loaded, t.accepted, t.votes, t.alarmed = now, false, nil, false
+}
+
 // accept notes an accepted push.
 func (t *trust) accept(to Target) {
 	t.mu.Lock()

@@ -105,3 +105,15 @@ func (c *Certificates) Versions(ctx context.Context) (map[string]string, error) 
 	}
 	return out, nil
 }
+
+// Remove forgets the certificate of a name. The error is [ErrNotFound] when
+// there is none.
+func (c *Certificates) Remove(ctx context.Context, name string) error {
+	if _, err := c.users.Data(ctx, certificateUser, name, keyVersion); err != nil {
+		return fmt.Errorf("remove certificate: %w", err)
+	}
+	if err := c.users.RemoveSubnode(ctx, certificateUser, name); err != nil {
+		return fmt.Errorf("remove certificate: %w", err)
+	}
+	return nil
+}

@@ -29,7 +29,7 @@ func exposedBelow(home string, b *beans.Bean) (out beans.Findings) {
 	var files []property
 	switch c := b.Config().(type) {
 	case apns.Config:
-		files = []property{{"cert-file", c.CertFile}, {"cert-key-file", c.CertKeyFile}, {"pushkit-cert-file", c.PushKitCertFile}}
+		files = []property{{"cert-file", c.CertFile}, {"cert-key-file", c.CertKeyFile}, {"pushkit-cert-file", c.PushKitCertFile}, {"p8-file", c.P8File}}
 	case fcm.Config:
 		files = []property{{"service-account-file", c.ServiceAccountFile}}
 	case legacyConfig:

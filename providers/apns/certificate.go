@@ -2,10 +2,11 @@ package apns
 
 import (
 	"bytes"
+	"cmp"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,7 @@ type identity struct {
 type credential struct{ name, file, keyFile, password string }
 
 // errExpired marks the error of a certificate that has expired.
-var errExpired = errors.New("make a new one in Apple's developer account")
+var errExpired = errors.New("make a new one in Apple's developer account and put it in the place of the old one")
 
 // load reads a certificate with its key from a .p12 or PEM file. The errors are
 // sentences for admins; an expired one is returned beside its error.
@@ -57,8 +58,8 @@ func (c credential) load(now time.Time) (*identity, error) {
 	}
 	id, err := parseIdentity(data, key, c.password)
 	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return nil, fmt.Errorf("%s-file: %s: the password is wrong: correct '%s-password'", c.name, c.file, c.name)
+	case errors.Is(err, errPassword):
+		return nil, fmt.Errorf("%s-file: %s: %w: correct '%s-password'", c.name, c.file, err, c.name)
 	case err != nil:
 		return nil, fmt.Errorf("%s-file: %s: %w", c.name, c.file, err)
 	case now.After(id.expires):
@@ -70,9 +71,10 @@ func (c credential) load(now time.Time) (*identity, error) {
 // parseIdentity reads a certificate with its key. The format shows in the
 // bytes: PEM has its header lines.
 func parseIdentity(data, key []byte, password string) (*identity, error) {
-	cert, err := tls.Certificate{}, error(nil)
+	var cert tls.Certificate
+	var err error
 	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		cert, err = parsePEM(data, key)
+		cert, err = parsePEM(data, key, password)
 	} else {
 		cert, err = parseP12(data, password)
 	}
@@ -101,47 +103,33 @@ func parseIdentity(data, key []byte, password string) (*identity, error) {
 
 func parseP12(data []byte, password string) (tls.Certificate, error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
+	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
+		return tls.Certificate{}, errPassword
+	}
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("it is neither a .p12 with one key nor a PEM file: %w", err)
 	}
-	cert := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
-	for _, c := range chain {
+	all := append([]*x509.Certificate{leaf}, chain...)
+	if signer, ok := key.(crypto.Signer); ok {
+		// Keychain Access writes them in any order.
+		slices.SortStableFunc(all, func(a, b *x509.Certificate) int { return cmp.Compare(isOf(b, signer), isOf(a, signer)) })
+		if isOf(all[0], signer) == 0 {
+			return tls.Certificate{}, errors.New("its key belongs to another certificate")
+		}
+	}
+	cert := tls.Certificate{PrivateKey: key, Leaf: all[0]}
+	for _, c := range all {
 		cert.Certificate = append(cert.Certificate, c.Raw)
 	}
 	return cert, nil
 }
 
-func parsePEM(data, key []byte) (tls.Certificate, error) {
-	if key == nil {
-		key = data
+// isOf is 1 for the certificate of a key, else 0.
+func isOf(c *x509.Certificate, key crypto.Signer) int {
+	if p, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && p.Equal(c.PublicKey) {
+		return 1
 	}
-	keyType := ""
-	for rest := key; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			keyType = block.Type
-			if block.Headers["DEK-Info"] != "" {
-				keyType = "ENCRYPTED PRIVATE KEY"
-			}
-		}
-	}
-	switch keyType {
-	case "":
-		return tls.Certificate{}, errors.New("it holds no private key: put the key into the same file, or name its file in 'cert-key-file'")
-	case "ENCRYPTED PRIVATE KEY":
-		return tls.Certificate{}, errors.New("its private key is encrypted, which is served in .p12 files only: make one with openssl pkcs12 -export")
-	}
-	cert, err := tls.X509KeyPair(data, key)
-	if err != nil {
-		return cert, fmt.Errorf("it is no certificate with its key: %w", err)
-	}
-	if cert.Leaf == nil {
-		cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0])
-	}
-	return cert, err
+	return 0
 }
 
 // parseTopics reads Apple's topics extension: pairs of a topic and a list of

@@ -11,6 +11,13 @@ import (
 // word for a token that no request is made with.
 const reasonBadToken = "BadDeviceToken"
 
+// Reasons that speak of a provider token.
+const (
+	reasonTokenExpired = "ExpiredProviderToken"
+	reasonTokenInvalid = "InvalidProviderToken"
+	reasonTokenTooNew  = "TooManyProviderTokenUpdates"
+)
+
 // kinds is what each of Apple's reasons means ("Handling notification responses
 // from APNs").
 var kinds = map[string]providers.Kind{
@@ -27,18 +34,18 @@ var kinds = map[string]providers.Kind{
 	"Shutdown":            providers.Temporary,
 	"IdleTimeout":         providers.Temporary,
 
-	"BadCertificate":              providers.Unauthorized,
-	"BadCertificateEnvironment":   providers.Unauthorized,
-	"Forbidden":                   providers.Unauthorized,
-	"ExpiredProviderToken":        providers.Unauthorized,
-	"InvalidProviderToken":        providers.Unauthorized,
-	"MissingProviderToken":        providers.Unauthorized,
-	"UnrelatedKeyIdInToken":       providers.Unauthorized,
-	"BadEnvironmentKeyIdInToken":  providers.Unauthorized,
-	"TooManyProviderTokenUpdates": providers.Unauthorized,
-	"TopicDisallowed":             providers.Unauthorized,
-	"MissingTopic":                providers.Unauthorized,
-	"BadTopic":                    providers.Unauthorized,
+	"BadCertificate":             providers.Unauthorized,
+	"BadCertificateEnvironment":  providers.Unauthorized,
+	"Forbidden":                  providers.Unauthorized,
+	reasonTokenExpired:           providers.Unauthorized,
+	reasonTokenInvalid:           providers.Unauthorized,
+	"MissingProviderToken":       providers.Unauthorized,
+	"UnrelatedKeyIdInToken":      providers.Unauthorized,
+	"BadEnvironmentKeyIdInToken": providers.Unauthorized,
+	reasonTokenTooNew:            providers.Unauthorized,
+	"TopicDisallowed":            providers.Unauthorized,
+	"MissingTopic":               providers.Unauthorized,
+	"BadTopic":                   providers.Unauthorized,
 
 	"PayloadEmpty":       providers.Refused,
 	"PayloadTooLarge":    providers.Refused,

@@ -15,7 +15,7 @@ var when = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func number(n int) *int { return &n }
 
-func cipher(voip bool) *providers.Encrypted {
+func sealed(voip bool) *providers.Encrypted {
 	return &providers.Encrypted{Data: "mD3v==", IV: "q83vASNFZ4kBI0Vn", VoIP: voip}
 }
 
@@ -37,18 +37,18 @@ func TestCompose(t *testing.T) {
 		"nothing":             {n: providers.Notification{Collapse: "acc"}},
 		"fetched":             {n: providers.Notification{Count: number(0), Priority: providers.Low}},
 		"zero-with-body":      {n: providers.Notification{Count: number(0), Sender: "a@b/c", Body: "x", Priority: providers.High}},
-		"encrypted":           {n: providers.Notification{Encrypted: cipher(false), Priority: providers.High, Nickname: "hidden", Sender: "hidden", Body: "hidden", Groupchat: true}},
-		"encrypted-low":       {n: providers.Notification{Encrypted: cipher(false), Priority: providers.Low}},
-		"call":                {n: providers.Notification{Encrypted: cipher(true), Priority: providers.High, Call: &providers.Call{Action: "propose"}}},
-		"call-8.4":            {n: providers.Notification{Encrypted: cipher(true), Priority: providers.High}},
-		"call-no-second":      {n: providers.Notification{Encrypted: cipher(true), Priority: providers.High, Call: &providers.Call{Action: "propose"}}, noSecond: true},
-		"call-ended":          {n: providers.Notification{Encrypted: cipher(true), Priority: providers.High, Call: &providers.Call{Action: "accept"}}},
-		"call-ended-8.4":      {n: providers.Notification{Encrypted: cipher(true), Priority: providers.Low}},
+		"encrypted":           {n: providers.Notification{Encrypted: sealed(false), Priority: providers.High, Nickname: "hidden", Sender: "hidden", Body: "hidden", Groupchat: true}},
+		"encrypted-low":       {n: providers.Notification{Encrypted: sealed(false), Priority: providers.Low}},
+		"call":                {n: providers.Notification{Encrypted: sealed(true), Priority: providers.High, Call: &providers.Call{Action: "propose"}}},
+		"call-8.4":            {n: providers.Notification{Encrypted: sealed(true), Priority: providers.High}},
+		"call-no-second":      {n: providers.Notification{Encrypted: sealed(true), Priority: providers.High, Call: &providers.Call{Action: "propose"}}, noSecond: true},
+		"call-ended":          {n: providers.Notification{Encrypted: sealed(true), Priority: providers.High, Call: &providers.Call{Action: "accept"}}},
+		"call-ended-8.4":      {n: providers.Notification{Encrypted: sealed(true), Priority: providers.Low}},
 		"call-plain":          {n: providers.Notification{Sender: "ola@e/d", Call: &providers.Call{Action: "propose"}, Priority: providers.High, Count: number(1)}},
 		"call-plain-ended":    {n: providers.Notification{Sender: "ola@e/d", Call: &providers.Call{Action: "reject"}, Priority: providers.Low, Count: number(0)}},
 		"meet":                {n: providers.Notification{Sender: "ola@e/d", Call: &providers.Call{Meet: true, SID: "m1"}, Priority: providers.High, Count: number(9)}},
 		"account-removed":     {n: providers.Notification{Event: "account-removed", Count: number(0), Priority: providers.Low}},
-		"account-removed-enc": {n: providers.Notification{Event: "account-removed", Encrypted: cipher(false), Priority: providers.Low}},
+		"account-removed-enc": {n: providers.Notification{Event: "account-removed", Encrypted: sealed(false), Priority: providers.Low}},
 		"guide":               {n: providers.Notification{Sender: "ola@example.org/desk", Body: "See you at noon", Count: number(2)}, guide: true},
 	} {
 		t.Run(name, func(t *testing.T) {

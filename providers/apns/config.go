@@ -7,6 +7,7 @@ package apns
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"time"
 )
@@ -14,16 +15,27 @@ import (
 // Config is what a provider bean reads. Names and meaning are those of Tigase's
 // APNs provider, where it has them.
 type Config struct {
-	// CertFile is the client certificate with its key: .p12, or PEM.
-	CertFile     string `tdsl:"cert-file"`
+	// CertFile is the client certificate with its key: .p12, or PEM. Without it,
+	// and without P8File, the certificate is handed over while the program runs
+	// (ad-hoc command "Set APNS certificate").
+	CertFile string `tdsl:"cert-file"`
+	// CertPassword opens CertFile.
 	CertPassword string `tdsl:"cert-password,secret"`
 	// CertKeyFile is the key (PEM) when it is not in CertFile.
 	CertKeyFile string `tdsl:"cert-key-file"`
 	// Topic is the app's bundle id. Empty: taken from the certificate.
 	Topic string `tdsl:"apns-topic"`
 	// PushKitCertFile is a second certificate, for calls.
-	PushKitCertFile     string `tdsl:"pushkit-cert-file"`
-	PushKitCertPassword string `tdsl:"pushkit-cert-password,secret"` // empty: CertPassword
+	PushKitCertFile string `tdsl:"pushkit-cert-file"`
+	// PushKitCertPassword opens PushKitCertFile; empty: CertPassword does.
+	PushKitCertPassword string `tdsl:"pushkit-cert-password,secret"`
+	// P8File is the private key of a team, which is used instead of
+	// certificates, also for calls.
+	P8File string `tdsl:"p8-file"`
+	// P8KeyID is the key's id, as Apple's developer account shows it.
+	P8KeyID string `tdsl:"p8-key-id"`
+	// P8TeamID is the id of the team that the key is of.
+	P8TeamID string `tdsl:"p8-team-id"`
 	// Sandbox selects Apple's test environment. Without it a certificate that is
 	// for development only selects it.
 	Sandbox bool `tdsl:"sandbox"`
@@ -35,10 +47,17 @@ type Config struct {
 	// CAFile holds certificates (PEM) that the server's may be signed by, beside
 	// the system's.
 	CAFile string `tdsl:"ca-file"`
+	// Proxy is the URL of an HTTP proxy. Empty: that of HTTPS_PROXY.
+	Proxy string `tdsl:"proxy,secret"`
+	// PoolSize is how many connections are kept to Apple, for messages and for
+	// calls each.
+	PoolSize int `tdsl:"pool-size"`
+	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
+	Transport string `tdsl:"transport"`
 	// AlertText is shown when a notification has no text of its own.
 	AlertText string `tdsl:"alert-text"`
 	// Expiration is how long Apple keeps a push for a device that is off; at
-	// most 30 days.
+	// most 30 days. 0: not at all.
 	Expiration time.Duration `tdsl:"expiration"`
 	// Format is the push payload's: default, or guide (Tigase's guide §6.1.2
 	// to the letter).
@@ -51,26 +70,73 @@ const (
 	formatDefault = "default"
 	formatGuide   = "guide"
 
+	transportDefault  = "default"
+	transportStandard = "standard"
+
 	maxExpiration = 30 * 24 * time.Hour
+	maxPool       = 16
 )
 
 // Defaults are the values of properties that a configuration leaves out.
 func Defaults() Config {
-	return Config{AlertText: "New message!", Expiration: 7 * 24 * time.Hour, Format: formatDefault}
+	return Config{AlertText: "New message!", Expiration: 7 * 24 * time.Hour, Format: formatDefault,
+		Transport: transportDefault, PoolSize: 2}
 }
 
 // check says in a sentence what is wrong with the values.
 func (c *Config) check() error {
 	switch {
-	case c.CertFile == "":
-		return errors.New("cert-file: it is missing: name the certificate (.p12 or PEM) that Apple issued for the app")
 	case c.Format != formatDefault && c.Format != formatGuide:
 		return fmt.Errorf("payload-format: %q: it is default or guide", c.Format)
+	case c.Transport != transportDefault && c.Transport != transportStandard:
+		return fmt.Errorf("transport: %q: it is default or standard", c.Transport)
+	case c.PoolSize < 1 || c.PoolSize > maxPool:
+		return fmt.Errorf("pool-size: %d: it is a number from 1 to %d; a connection carries hundreds of pushes at a time", c.PoolSize, maxPool)
 	case c.Expiration < 0 || c.Expiration > maxExpiration:
 		return errors.New("expiration: it is a duration from PT0S to P30D")
+	case c.AlertText == "":
+		return errors.New("alert-text: it is empty: iOS shows no alert without a text")
 	}
 	if u, err := url.Parse("https://" + c.Host); err != nil || u.Host != c.Host || c.Host != "" && u.Hostname() == "" {
 		return fmt.Errorf("host: %q: it is a name with or without :PORT, and nothing else", c.Host)
 	}
+	return c.checkKey()
+}
+
+// checkKey sees that all that belongs to a key is there.
+func (c *Config) checkKey() error {
+	switch {
+	case c.P8File == "" && (c.P8KeyID != "" || c.P8TeamID != ""):
+		return errors.New("p8-file: it is missing: name the file AuthKey_….p8 that belongs to p8-key-id and p8-team-id")
+	case c.P8File == "":
+		return nil
+	case c.P8KeyID == "":
+		return errors.New("p8-key-id: it is missing: Apple shows it beside the key, and the key's file has it in its name (10 letters and digits)")
+	case c.P8TeamID == "":
+		return errors.New("p8-team-id: it is missing: Apple shows it as Team ID under Membership (10 letters and digits)")
+	case c.Topic == "":
+		return errors.New("apns-topic: it is missing: give the app's bundle id, which a key does not tell")
+	}
 	return nil
+}
+
+// Apple's servers.
+const (
+	hostProduction = "api.push.apple.com:443"
+	hostSandbox    = "api.sandbox.push.apple.com:443"
+)
+
+// hosts are the servers of the two environments, host:port.
+type hosts struct{ production, sandbox string }
+
+// hosts are Apple's, or the configured one for both.
+func (c *Config) hosts() hosts {
+	if c.Host == "" {
+		return hosts{hostProduction, hostSandbox}
+	}
+	host := c.Host
+	if u, err := url.Parse("https://" + host); err == nil && u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "443")
+	}
+	return hosts{host, host}
 }

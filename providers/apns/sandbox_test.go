@@ -2,6 +2,7 @@ package apns
 
 import (
 	"errors"
+	"log/slog"
 	"testing"
 
 	"github.com/tpush/tpush/providers"
@@ -26,8 +27,11 @@ func environments(t *testing.T, c apnstest.Certificate) (p *Provider, production
 	cfg := Defaults()
 	cfg.CertFile, cfg.CAFile = write(t, home, "cert.pem", data), write(t, home, "ca.pem", production.CA())
 	cfg.FallbackToSandbox = true
-	p = provider(t, cfg, home)
-	p.first.production.Host, p.first.sandbox.Host = "https://"+production.Addr(), "https://"+sandbox.Addr()
+	p, err = newProvider("p", cfg, home, hosts{production.Addr(), sandbox.Addr()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
 	return p, production, sandbox
 }
 

@@ -2,45 +2,151 @@
 // connections with many requests on each. It tells a request that never left
 // from one that nobody knows the fate of.
 //
-// It does not know what is sent through it. Inside is x/net's transport.
+// It does not know what is sent through it.
 package h2
-
-//lint:file-ignore SA1019 net/http's transport, which is to be used instead, dials one connection for each waiting request at a cold start; Apple takes that for an attack.
 
 import (
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
+	"log/slog"
 	"net/http"
-	"net/http/httptrace"
-	"strings"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 // Options are the settings of a transport; zero values mean the defaults.
 type Options struct {
 	// TLS holds the client certificate and, where the system's are not enough,
-	// the roots. TLS 1.2 is the least and HTTP/2 is demanded in any case.
+	// the roots ([Roots]). TLS 1.2 is the least in any case, and the server's
+	// certificate has to be for the host of the address.
 	TLS *tls.Config
-	// InFlight bounds the requests under way; others wait. x/net's transport is
-	// never strict, as that deadlocks, and opens connections without a bound
-	// when the server's limit on streams is reached. Default 500.
-	InFlight int
+	// Proxy is the URL of a proxy that is asked to CONNECT, with the password if
+	// it wants one: http://user:password@proxy.example.com:3128. Empty: that of
+	// the environment (HTTPS_PROXY, NO_PROXY).
+	Proxy string
+	// Connections is how many connections there are at most, and how many are
+	// kept open after [Transport.Open]. Default 2.
+	Connections int
+	// Streams bounds the requests under way on one connection; the server's
+	// limit, where it is lower, counts. Default 1000.
+	Streams int
+	// Probation lets a new connection carry one request at a time until the
+	// first is answered with 200: a push service that sees an access token on it
+	// for the first time takes no more.
+	Probation bool
+	// HTTP1 sends requests over HTTP/1.1 to a server that offers no HTTP/2,
+	// instead of refusing to.
+	HTTP1 bool
+	// Varying names the headers (in lower case) whose values differ from request
+	// to request: they are kept out of the table of compressed headers, as the
+	// path always is.
+	Varying []string
+	// Standard leaves the work to the transport of golang.org/x/net.
+	Standard bool
+	// Ping is the silence on an idle connection after which it is asked whether
+	// it still works. Default 15 s.
+	Ping time.Duration
+	// Log is told of connections that open and end; nil: nobody is.
+	Log *slog.Logger
 }
 
 const (
-	defaultInFlight = 500
-	dialTimeout     = 10 * time.Second
-	readIdle        = 15 * time.Second
-	pingTimeout     = 10 * time.Second
-	tcpKeepAlive    = 30 * time.Second
+	defaultConnections = 2
+	defaultStreams     = 1000
+	defaultPing        = 15 * time.Second
 )
+
+// engine does a transport's work.
+type engine interface {
+	http.RoundTripper
+	open()
+	drain()
+	close()
+	CloseIdleConnections()
+}
+
+// Transport is the round tripper. Its methods may be called at the same time.
+type Transport struct {
+	engine engine
+	plain  *plain // for a server without HTTP/2; nil: there is no such way
+}
+
+// New returns a transport to the push service at an address, host:port; the
+// host in a request's URL goes into the request only. It dials when the first
+// request comes, or after [Transport.Open]. Errors are sentences about the
+// proxy or the address.
+func New(address string, o Options) (*Transport, error) {
+	o.Connections = defaultTo(o.Connections, defaultConnections)
+	o.Streams = defaultTo(o.Streams, defaultStreams)
+	o.Ping = defaultTo(o.Ping, defaultPing)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	d, err := newDialer(address, &o)
+	if err != nil {
+		return nil, err
+	}
+	t := &Transport{}
+	if o.Standard {
+		t.engine = newStandard(d, &o)
+	} else {
+		t.engine = newPool(d, &o)
+	}
+	if o.HTTP1 {
+		t.plain = newPlain(d)
+	}
+	return t, nil
+}
+
+func defaultTo[T int | time.Duration](v, def T) T {
+	if v <= 0 {
+		return def
+	}
+	return v
+}
+
+// Open keeps the connections open from now on, before requests come, and opens
+// one that ended again, with growing pauses while that fails. It returns at
+// once. The standard transport opens none before the first request.
+func (t *Transport) Open() { t.engine.open() }
+
+// RoundTrip sends a request when there is room, in the order of the calls, and
+// returns the answer with its body read, at most 64 KiB of it. A request that
+// the server did not look at is sent once more at once, as its connection was
+// closing in most cases. The error is an [*Error].
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if t.plain == nil {
+		return t.engine.RoundTrip(req)
+	}
+	return t.plain.instead(req, t.engine)
+}
+
+// Drain lets go of the connections: requests under way get their answers, late
+// ones are still sent, and a connection without requests is closed. For a
+// transport that another one has taken the place of.
+func (t *Transport) Drain() {
+	t.engine.drain()
+	t.CloseIdleConnections()
+}
+
+// CloseIdleConnections closes the connections that no request uses; what
+// [Transport.Open] keeps open is opened again.
+func (t *Transport) CloseIdleConnections() {
+	t.engine.CloseIdleConnections()
+	if t.plain != nil {
+		t.plain.CloseIdleConnections()
+	}
+}
+
+// Close ends the connections and the requests on them, and waits until all has
+// ended.
+func (t *Transport) Close() {
+	t.engine.close()
+	if t.plain != nil {
+		t.plain.CloseIdleConnections()
+	}
+}
 
 // ErrNoHTTP2 means that the server, or what stands in its place, does not speak
 // HTTP/2.
@@ -70,99 +176,5 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Transport is the round tripper. Its methods may be called at the same time.
-type Transport struct {
-	inner *http2.Transport
-	slots chan struct{}
-}
-
-// New returns a transport; it dials when the first request comes.
-func New(o Options) *Transport {
-	if o.InFlight <= 0 {
-		o.InFlight = defaultInFlight
-	}
-	config := &tls.Config{}
-	if o.TLS != nil {
-		config = o.TLS.Clone()
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	config.NextProtos = []string{http2.NextProtoTLS}
-	return &Transport{
-		inner: &http2.Transport{
-			TLSClientConfig:    config,
-			DialTLSContext:     dial,
-			DisableCompression: true,
-			ReadIdleTimeout:    readIdle,
-			PingTimeout:        pingTimeout,
-		},
-		slots: make(chan struct{}, o.InFlight),
-	}
-}
-
-// dial opens a connection and sees that it speaks HTTP/2.
-func dial(ctx context.Context, network, address string, config *tls.Config) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
-	defer cancel()
-	d := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: tcpKeepAlive}, Config: config}
-	conn, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		// The alert of a server that knows no h2 (RFC 7301 section 3.2); crypto/tls
-		// has no type for it.
-		if strings.Contains(err.Error(), "no application protocol") {
-			return nil, fmt.Errorf("%s %w", address, ErrNoHTTP2)
-		}
-		return nil, err
-	}
-	if conn.(*tls.Conn).ConnectionState().NegotiatedProtocol != http2.NextProtoTLS {
-		conn.Close()
-		return nil, fmt.Errorf("%s %w", address, ErrNoHTTP2)
-	}
-	return conn, nil
-}
-
-// RoundTrip sends a request when there is room, in the order of the calls, and
-// returns the answer. A request that the server did not look at is sent once
-// more at once, as its connection was closing in most cases. The error is an
-// [*Error].
-func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	select {
-	case t.slots <- struct{}{}:
-		defer func() { <-t.slots }()
-	case <-req.Context().Done():
-		return nil, &Error{Err: context.Cause(req.Context())}
-	}
-	resp, err := t.attempt(req)
-	if !errors.Is(err, errRefused) {
-		return resp, err
-	}
-	body, bodyErr := req.GetBody()
-	if bodyErr != nil {
-		return nil, err
-	}
-	again := req.WithContext(req.Context())
-	again.Body = body
-	return t.attempt(again)
-}
-
-// attempt sends a request once.
-func (t *Transport) attempt(req *http.Request) (*http.Response, error) {
-	var written atomic.Bool
-	// From here on x/net writes in a goroutine of its own, and a caller that
-	// gives up does not learn how far that came.
-	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { written.Store(true) }})
-	once := req.WithContext(ctx)
-	if req.GetBody != nil {
-		// x/net asks for the body again when it is sure that the server did not
-		// act on the request; it would repeat for a minute, which is its caller's
-		// affair.
-		once.GetBody = func() (io.ReadCloser, error) { return nil, errRefused }
-	}
-	resp, err := t.inner.RoundTrip(once)
-	if err != nil {
-		return nil, &Error{Written: written.Load() && !errors.Is(err, errRefused), Err: err}
-	}
-	return resp, nil
-}
-
-// CloseIdleConnections closes the connections that no request uses.
-func (t *Transport) CloseIdleConnections() { t.inner.CloseIdleConnections() }
+// notSent is the error of a request that ctx ended before it left.
+func notSent(ctx context.Context) error { return &Error{Err: context.Cause(ctx)} }

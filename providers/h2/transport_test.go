@@ -30,6 +30,22 @@ func server(t *testing.T, http2 bool, h http.HandlerFunc) (*httptest.Server, *tl
 	return s, &tls.Config{RootCAs: pool}
 }
 
+// open makes a transport to a server.
+func open(t *testing.T, s *httptest.Server, o Options) *Transport {
+	t.Helper()
+	return dialTo(t, s.Listener.Addr().String(), o)
+}
+
+func dialTo(t *testing.T, address string, o Options) *Transport {
+	t.Helper()
+	tr, err := New(address, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.Close)
+	return tr
+}
+
 func get(t *testing.T, tr *Transport, url string) (*http.Response, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -52,8 +68,7 @@ func TestManyRequestsOnOneConnection(t *testing.T) {
 		defer busy.Add(-1)
 		io.WriteString(w, r.Proto)
 	})
-	tr := New(Options{TLS: config, InFlight: 20})
-	defer tr.CloseIdleConnections()
+	tr := open(t, s, Options{TLS: config, Connections: 1, Streams: 20})
 	var all sync.WaitGroup
 	for range 200 {
 		all.Go(func() {
@@ -79,7 +94,7 @@ func TestManyRequestsOnOneConnection(t *testing.T) {
 
 func TestServerWithoutHTTP2(t *testing.T) {
 	s, config := server(t, false, func(http.ResponseWriter, *http.Request) {})
-	tr := New(Options{TLS: config})
+	tr := open(t, s, Options{TLS: config})
 	_, err := get(t, tr, s.URL)
 	var e *Error
 	if !errors.Is(err, ErrNoHTTP2) || !errors.As(err, &e) || e.Written {
@@ -92,14 +107,13 @@ func TestServerWithoutHTTP2(t *testing.T) {
 
 func TestWrittenOrNot(t *testing.T) {
 	s, config := server(t, true, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	tr := New(Options{TLS: config})
-	defer tr.CloseIdleConnections()
+	tr := open(t, s, Options{TLS: config})
 	var e *Error
 	if _, err := get(t, tr, s.URL); !errors.As(err, &e) || !e.Written {
 		t.Errorf("a request that was not answered: %v", err)
 	}
 	s.Close()
-	if _, err := get(t, New(Options{TLS: config}), s.URL); !errors.As(err, &e) || e.Written {
+	if _, err := get(t, open(t, s, Options{TLS: config}), s.URL); !errors.As(err, &e) || e.Written {
 		t.Errorf("a request that never left: %v", err)
 	}
 }
@@ -107,8 +121,7 @@ func TestWrittenOrNot(t *testing.T) {
 func TestWaitingForRoom(t *testing.T) {
 	arrived, release := make(chan bool, 1), make(chan bool)
 	s, config := server(t, true, func(http.ResponseWriter, *http.Request) { arrived <- true; <-release })
-	tr := New(Options{TLS: config, InFlight: 1})
-	defer tr.CloseIdleConnections()
+	tr := open(t, s, Options{TLS: config, Connections: 1, Streams: 1})
 	var first sync.WaitGroup
 	first.Go(func() {
 		resp, err := get(t, tr, s.URL)

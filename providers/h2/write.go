@@ -1,0 +1,245 @@
+package h2
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
+)
+
+const (
+	// rounds is how often a caller writes what others have put down meanwhile,
+	// before a goroutine takes over.
+	rounds = 8
+	// largeBuffer is the size above which a buffer is not kept, in bytes.
+	largeBuffer = 1 << 20
+	// maxNames bounds the header names that are remembered.
+	maxNames = 128
+)
+
+// errBadHeader refuses a request that cannot be written.
+var errBadHeader = errors.New("a header's value holds control characters")
+
+// errUsedUp is why a connection gets no more requests that has had all it can.
+var errUsedUp = errors.New("no stream is left on it")
+
+// sink puts frames into the buffer of what is to be written.
+type sink struct{ c *conn }
+
+// Write implements io.Writer. c.mu is held.
+func (s sink) Write(p []byte) (int, error) {
+	s.c.queued += uint64(len(p))
+	return s.c.out.Write(p)
+}
+
+// submit puts a request into the buffer.
+func (c *conn) submit(req *http.Request, k *call) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil || c.away != nil || c.nextID > lastStream {
+		return &Error{Err: errNotTaken}
+	}
+	if err := c.encode(req, len(k.body)); err != nil {
+		return &Error{Err: err}
+	}
+	k.id, k.start, k.sent = c.nextID, c.queued, time.Now()
+	k.rest, k.window = k.body, c.initial
+	k.status, k.header, k.answer, k.err = 0, nil, nil, nil
+	if c.nextID += 2; c.nextID > lastStream {
+		c.pool.all.Go(func() { c.pool.retire(c, errUsedUp) })
+	}
+	c.streams[k.id] = k
+	if len(c.streams) == 1 {
+		c.arm() // the reader waits for an answer now
+	}
+	c.headers(k.id, len(k.rest) == 0)
+	c.data(k)
+	return nil
+}
+
+// headers writes the block as frames. c.mu is held.
+func (c *conn) headers(id uint32, end bool) {
+	block := c.block.Bytes()
+	part := block[:min(len(block), c.maxFrame)]
+	block = block[len(part):]
+	_ = c.writer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: part, EndStream: end, EndHeaders: len(block) == 0})
+	for len(block) > 0 {
+		part = block[:min(len(block), c.maxFrame)]
+		block = block[len(part):]
+		_ = c.writer.WriteContinuation(id, len(block) == 0, part)
+	}
+}
+
+// data writes what the windows allow of a request's body; the rest waits in
+// c.blocked. c.mu is held.
+func (c *conn) data(k *call) {
+	for len(k.rest) > 0 {
+		n := min(int64(len(k.rest)), int64(c.maxFrame), c.window, k.window)
+		if n <= 0 {
+			if !slices.Contains(c.blocked, k) {
+				c.blocked = append(c.blocked, k)
+			}
+			return
+		}
+		_ = c.writer.WriteData(k.id, int(n) == len(k.rest), k.rest[:n])
+		k.rest = k.rest[n:]
+		c.window -= n
+		k.window -= n
+	}
+}
+
+// unblock goes on with bodies after a window has grown. c.mu is held.
+func (c *conn) unblock() {
+	waiting := c.blocked
+	c.blocked = nil
+	for i, k := range waiting {
+		if c.window <= 0 {
+			c.blocked = append(c.blocked, waiting[i:]...)
+			return
+		}
+		c.data(k)
+	}
+}
+
+// name is a header's name on the wire, and whether its value is kept out of the
+// table.
+type name struct {
+	text    string
+	varying bool
+	skip    bool
+}
+
+// names remembers header names in the other spelling.
+type names map[string]name
+
+func (n names) remember(key string, v name) name {
+	if len(n) < maxNames {
+		n[strings.Clone(key)] = v
+	}
+	return v
+}
+
+// encode makes the block of a request's headers. The path holds a device's
+// token: it goes into no table, here or at a proxy (RFC 7541 section 7.1.3).
+// c.mu is held.
+func (c *conn) encode(req *http.Request, length int) error {
+	for _, values := range req.Header {
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return errBadHeader
+			}
+		}
+	}
+	c.block.Reset()
+	host := req.Host
+	if host == "" {
+		host = req.URL.Host
+	}
+	c.field(":method", req.Method, false)
+	c.field(":scheme", "https", false)
+	c.field(":authority", host, false)
+	c.field(":path", req.URL.RequestURI(), true)
+	for key, values := range req.Header {
+		n, ok := c.sentIn[key]
+		if !ok {
+			n = c.sentIn.remember(key, c.pool.sentName(key))
+		}
+		for _, v := range values {
+			if !n.skip {
+				c.field(n.text, v, n.varying)
+			}
+		}
+	}
+	if length > 0 {
+		c.field("content-length", strconv.Itoa(length), true)
+	}
+	return nil
+}
+
+func (c *conn) field(name, value string, varying bool) {
+	// Writing into memory does not fail.
+	_ = c.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: varying})
+}
+
+// sentName is a header's name as HTTP/2 has it. Those that belong to a
+// connection are not sent (RFC 9113 section 8.2.2).
+func (p *pool) sentName(key string) name {
+	text := strings.ToLower(key)
+	return name{text: text, varying: slices.Contains(p.o.Varying, text),
+		skip: !httpguts.ValidHeaderFieldName(text) || slices.Contains([]string{"host", "connection", "content-length",
+			"keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}, text)}
+}
+
+// flush writes the buffer. Who finds nobody writing does it for all: the
+// requests that are put down while a write is under way go with the next one.
+func (c *conn) flush() {
+	c.mu.Lock()
+	if c.flushing || c.out.Len() == 0 {
+		c.mu.Unlock()
+		return
+	}
+	c.flushing = true
+	c.mu.Unlock()
+	// Whoever can run puts its request down first.
+	runtime.Gosched()
+	for range rounds {
+		if !c.write() {
+			return
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.flushing = c.err == nil; c.flushing {
+		c.pool.all.Go(c.writeAll)
+	}
+}
+
+// flushSoon is flush for the reading goroutine, which must not wait for a server
+// that reads nothing. c.mu is held.
+func (c *conn) flushSoon() {
+	if !c.flushing && c.err == nil && c.out.Len() > 0 {
+		c.flushing = true
+		c.pool.all.Go(c.writeAll)
+	}
+}
+
+func (c *conn) writeAll() {
+	for c.write() {
+	}
+}
+
+// write writes the buffer once; false when there was nothing, or nothing can be
+// written any more.
+func (c *conn) write() bool {
+	c.mu.Lock()
+	if c.out.Len() == 0 || c.err != nil {
+		c.flushing = false
+		c.mu.Unlock()
+		return false
+	}
+	batch := c.out
+	c.out, c.handed = c.spare, c.queued
+	c.mu.Unlock()
+	err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
+	if err == nil {
+		_, err = c.net.Write(batch.Bytes())
+	}
+	if batch.Reset(); batch.Cap() > largeBuffer {
+		batch = new(bytes.Buffer)
+	}
+	c.mu.Lock()
+	c.spare = batch
+	c.mu.Unlock()
+	if err != nil {
+		c.die(err)
+	}
+	return err == nil
+}
