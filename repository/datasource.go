@@ -36,7 +36,7 @@ type Config struct {
 	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
 	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
 	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
-	// QueryTime is the same for a query; 0: no limit.
+	// QueryTime is how long the server may take for an answer, in seconds; 0: Tigase's own, 10.
 	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
