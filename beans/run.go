@@ -28,12 +28,15 @@ func (g *Graph) start(ctx context.Context) error {
 	return nil
 }
 
-// Run starts all beans that are a [Starter], then runs all beans that are a [Runner] until ctx ends or one of them fails,
-// and waits for all of them. The error, an [*Error], is that of the first that
-// failed.
+// Run starts all beans that are a [Starter], calls Started, then runs all beans
+// that are a [Runner] until ctx ends or one of them fails, and waits for all of
+// them. The error, an [*Error], is that of the first that failed.
 func (g *Graph) Run(ctx context.Context) error {
 	if err := g.start(ctx); err != nil {
 		return err
+	}
+	if g.Started != nil {
+		g.Started()
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -55,4 +58,14 @@ func (g *Graph) Run(ctx context.Context) error {
 	<-ctx.Done()
 	all.Wait()
 	return failed
+}
+
+// Built returns the beans that are a T, in the order of building.
+func Built[T any](g *Graph) (out []T) {
+	for _, b := range g.order {
+		if t, ok := b.built.(T); ok {
+			out = append(out, t)
+		}
+	}
+	return out
 }

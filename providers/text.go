@@ -3,6 +3,7 @@ package providers
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -29,6 +30,24 @@ func (n *Notification) ShortBody() string {
 func ShortToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:4])
+}
+
+// maxToken is the length of an opaque device token, in bytes. Google names none;
+// those in use have about 200.
+const maxToken = 4096
+
+// CheckOpaqueToken accepts what can be a device token of no known form; what is
+// its name in the error.
+func CheckOpaqueToken(what, token string) error {
+	if token == "" || len(token) > maxToken {
+		return fmt.Errorf("an %s has 1 to %d characters", what, maxToken)
+	}
+	for _, c := range []byte(token) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("an %s holds printable ASCII characters only", what)
+		}
+	}
+	return nil
 }
 
 // RetryAfter reads the header of that name: seconds or a date (RFC 9110

@@ -1,5 +1,6 @@
-// Package repository keeps what lasts: the data sources of a configuration and
-// the devices that are registered, in Tigase's database or in an embedded one.
+// Package repository keeps what lasts: the data sources of a configuration,
+// Tigase's user repository and the devices that are registered, in Tigase's
+// database or in an embedded one.
 //
 // It knows nothing of XMPP, push services or configuration files.
 package repository
@@ -10,14 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
@@ -28,21 +28,36 @@ type Config struct {
 	// PoolSize is the number of connections to a database server; 0: Tigase's
 	// own, four for each CPU and at least ten.
 	PoolSize int `tdsl:"pool-size,alias=pool-size"`
-	// Schema is false when no table may be created.
+	// Schema allows tables to be created: in an embedded database at the start,
+	// in another by tpush schema install.
 	Schema bool `tdsl:"schema-management,alias=schema-management"`
+	// Watchdog is the time between two looks at whether the database is there,
+	// as ISO 8601 has it (PT1H); PT0S: none.
+	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
+	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
+	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
+	// QueryTime is the same for a query; 0: no limit.
+	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.
-func Defaults() Config { return Config{URI: "jdbc:sqlite:data/tpush.db", Schema: true} }
+func Defaults() Config {
+	return Config{URI: "jdbc:sqlite:data/tpush.db", Schema: true, Watchdog: "PT1H", ConnectTime: 15, QueryTime: 10}
+}
 
 // DataSource is one database.
 type DataSource struct {
-	name   string
-	loc    *location
-	read   *sql.DB
-	write  *sql.DB // SQLite has one writer at a time; elsewhere the same as read
-	schema bool
-	log    *slog.Logger
+	*dialect
+	name     string
+	loc      *location
+	read     *sql.DB
+	write    *sql.DB // SQLite has one writer at a time; elsewhere the same as read
+	cfg      Config
+	watchdog time.Duration
+	places   chan struct{} // one for each connection
+	needs    Part          // what it is used for, known before it starts
+	layout   layout        // of the devices' table, known after it has started
+	log      *slog.Logger
 }
 
 // Open prepares a data source and dials nothing. A relative file name is below
@@ -52,15 +67,40 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 	if err != nil {
 		return nil, fmt.Errorf("uri: %w", err)
 	}
+	ds := &DataSource{dialect: &dialects[loc.engine], name: name, loc: loc, cfg: cfg, layout: ownLayout(), log: l}
+	if ds.watchdog, err = period(cfg.Watchdog); err != nil {
+		return nil, fmt.Errorf("watchdog-frequency: %w", err)
+	}
 	for _, p := range loc.ignored {
 		l.Warn("parameter of the JDBC URI has no meaning here", "parameter", p)
 	}
-	ds := &DataSource{name: name, loc: loc, schema: cfg.Schema, log: l}
-	if loc.engine == sqliteEngine {
+	switch loc.engine {
+	case sqliteEngine:
 		return ds, ds.openSQLite(home)
+	case mysqlEngine:
+		if loc.mysql.ReadTimeout == 0 {
+			loc.mysql.ReadTimeout, loc.mysql.WriteTimeout = ds.queryTime(), ds.queryTime()
+		}
+		connector, err := newFailover(loc, cfg.ConnectTime)
+		if err != nil {
+			return nil, fmt.Errorf("uri: %w", err)
+		}
+		ds.read = sql.OpenDB(connector)
+	case postgresEngine:
+		limitReads(loc.postgres, ds.queryTime())
+		var options []stdlib.OptionOpenDB
+		if loc.spread {
+			options = append(options, stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))
+		}
+		ds.read = stdlib.OpenDB(*loc.postgres, options...)
 	}
-	return ds, ds.openMySQL(cfg.PoolSize)
+	ds.pool()
+	return ds, nil
 }
+
+// Use says what is kept in the data source: Start looks after that. It is
+// called before Start.
+func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
 // readers is the number of reading connections to an embedded database.
 const readers = 4
@@ -80,59 +120,77 @@ func (ds *DataSource) openSQLite(home string) (err error) {
 	ds.read.SetMaxOpenConns(readers)
 	ds.read.SetMaxIdleConns(readers)
 	ds.write.SetMaxOpenConns(1)
+	ds.places = make(chan struct{}, 256)
 	return nil
 }
 
-func (ds *DataSource) openMySQL(pool int) error {
-	hosts := ds.loc.hosts
-	ds.loc.mysql.DialFunc = func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
-		d := net.Dialer{Timeout: ds.loc.mysql.Timeout, KeepAlive: 30 * time.Second}
-		for _, host := range hosts {
-			if conn, err = d.DialContext(ctx, network, host); err == nil {
-				return conn, nil
-			}
-		}
-		return nil, err
+// pool sets how many connections to a server there are and how long they last.
+func (ds *DataSource) pool() {
+	n := ds.cfg.PoolSize
+	if n <= 0 {
+		n = max(10, 4*runtime.NumCPU())
 	}
-	connector, err := mysql.NewConnector(ds.loc.mysql)
-	if err != nil {
-		return fmt.Errorf("uri: %w", err)
-	}
-	if pool <= 0 {
-		pool = max(10, 4*runtime.NumCPU())
-	}
-	ds.read = sql.OpenDB(connector)
-	ds.read.SetMaxOpenConns(pool)
+	ds.read.SetMaxOpenConns(n)
 	// A statement is prepared once for each connection: they are to last.
-	ds.read.SetMaxIdleConns(pool)
+	ds.read.SetMaxIdleConns(n)
 	ds.read.SetConnMaxLifetime(4 * time.Minute)
 	ds.write = ds.read
-	return nil
+	ds.places = make(chan struct{}, n)
 }
 
-// Start connects for the first time and creates the tables that are missing,
-// unless the configuration forbids it. The error says what to look at.
+// startTime bounds the first connection and the look at the tables.
+const startTime = 20 * time.Second
+
+// Start connects for the first time and looks at the tables; in an embedded
+// database it creates those that are missing. The error says what to do. A
+// server that nothing is kept at is left alone.
 func (ds *DataSource) Start(ctx context.Context) error {
-	if ds.loc.engine == sqliteEngine {
+	switch {
+	case ds.needs == 0 && ds.engine == sqliteEngine:
+		ds.needs = UserTables | DeviceTables
+	case ds.needs == 0:
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := ds.connect(ctx); err != nil {
+		return ds.explain(err)
+	}
+	if ds.engine == sqliteEngine && ds.cfg.Schema {
+		if _, err := ds.InstallSchema(ctx); err != nil {
+			return err
+		}
+	}
+	state, err := ds.CheckSchema(ctx)
+	if err != nil {
+		return err
+	}
+	if len(state.Missing) > 0 {
+		return ds.incomplete(state.Missing)
+	}
+	if ds.needs&DeviceTables == 0 {
+		return nil
+	}
+	ds.layout, err = ds.inspect(ctx)
+	return err
+}
+
+// connect makes the first connection, and a SQLite file that only its owner
+// reads.
+func (ds *DataSource) connect(ctx context.Context) error {
+	if ds.engine == sqliteEngine {
 		if err := os.MkdirAll(filepath.Dir(ds.loc.file), 0o750); err != nil {
 			return fmt.Errorf("uri: create the database's folder: %w", err)
 		}
-		// SQLite would let everyone read a new file, which holds device tokens.
-		f, err := os.OpenFile(ds.loc.file, os.O_CREATE|os.O_RDWR, 0o600)
+		f, err := os.OpenFile(ds.loc.file, os.O_CREATE|os.O_RDONLY, 0o600)
 		if err != nil {
 			return fmt.Errorf("uri: open the database: %w", err)
 		}
-		f.Close()
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("uri: open the database: %w", err)
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	if err := ds.write.PingContext(ctx); err != nil {
-		return ds.explain(err)
-	}
-	if err := ds.installSchema(ctx); err != nil {
-		return ds.explain(err)
-	}
-	return nil
+	return ds.read.PingContext(ctx)
 }
 
 // Close closes all connections.
@@ -144,25 +202,21 @@ func (ds *DataSource) Close() error {
 	return err
 }
 
-// explain adds to an error what an admin can look at; never the password.
-func (ds *DataSource) explain(err error) error {
-	if ds.loc.engine == sqliteEngine {
-		return fmt.Errorf("uri: database %s: %w", ds.loc.file, err)
+// String names the database without its password.
+func (ds *DataSource) String() string {
+	if ds.engine == sqliteEngine {
+		return ds.loc.file
 	}
-	at := fmt.Sprintf("database '%s' at %s", ds.loc.mysql.DBName, strings.Join(ds.loc.hosts, ", "))
-	var answer *mysql.MySQLError
-	var dns *net.DNSError
-	var op *net.OpError
-	advice := ""
-	switch {
-	case errors.As(err, &answer) && answer.Number == 1045:
-		advice = ": look at user and password in 'uri'"
-	case errors.As(err, &answer) && (answer.Number == 1049 || answer.Number == 1044):
-		advice = ": look at the name of the database in 'uri', and at the user's rights"
-	case errors.As(err, &dns):
-		advice = ": the name of the host in 'uri' is not known"
-	case errors.As(err, &op):
-		advice = ": look at host and port in 'uri', and whether the database server runs"
+	return fmt.Sprintf("%s '%s' at %s", ds.dialect.name, ds.loc.database, strings.Join(ds.loc.hosts, ", "))
+}
+
+func (ds *DataSource) reading() session { return session{ds.read, ds.dialect} }
+func (ds *DataSource) writing() session { return session{ds.write, ds.dialect} }
+
+// queryTime is how long the server may take for an answer.
+func (ds *DataSource) queryTime() time.Duration {
+	if ds.cfg.QueryTime <= 0 {
+		return 10 * time.Second
 	}
-	return fmt.Errorf("%s: %w%s", at, err, advice)
+	return time.Duration(ds.cfg.QueryTime) * time.Second
 }

@@ -2,12 +2,12 @@ package repository
 
 import (
 	"context"
-	"crypto/sha1"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"strings"
 	"sync"
@@ -22,11 +22,15 @@ type Devices struct {
 
 	mu     sync.Mutex
 	byNode *sql.Stmt // kept open: it is the hot path
+	query  string    // its text
 }
 
 // NewDevices returns the devices of a data source; its tables are there after
 // [DataSource.Start].
-func NewDevices(ds *DataSource, l *slog.Logger) *Devices { return &Devices{ds: ds, log: l} }
+func NewDevices(ds *DataSource, l *slog.Logger) *Devices {
+	ds.Use(DeviceTables)
+	return &Devices{ds: ds, log: l}
+}
 
 // Close closes what is kept open.
 func (r *Devices) Close() error {
@@ -38,34 +42,115 @@ func (r *Devices) Close() error {
 	return r.byNode.Close()
 }
 
-const selectDevice = `SELECT d.service_jid, d.user_jid, d.node, d.provider, d.device_id,
-	x.device_second_id, x.registered_ms, x.accepted_ms, x.failed_ms, x.failed_reason, x.failed_push_id, x.sandbox
-	FROM tig_push_devices d LEFT JOIN tig_push_device_data x
-	ON x.service_jid_sha1 = d.service_jid_sha1 AND x.user_jid_sha1 = d.user_jid_sha1
-	AND x.provider = d.provider AND x.device_id_sha1 = d.device_id_sha1 `
-
-// hash is the key of a text: equality is always that of hashes, because a
-// collation would merge tokens that differ in case.
-func hash(s string) string {
-	sum := sha1.Sum([]byte(s))
-	return hex.EncodeToString(sum[:])
+// ByNode returns the devices of a node, none when the node is not known.
+func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
+	err = r.ds.again(ctx, func(ctx context.Context) error {
+		out, err = r.byNodeOnce(ctx, service, node)
+		return err
+	})
+	return out, r.failed("look up devices", err)
 }
 
-// jidHash is the key of an address, as Tigase's sha1(lower(jid)).
-func jidHash(jid string) string { return hash(strings.ToLower(jid)) }
+func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Device, error) {
+	l := &r.ds.layout
+	stmt, err := r.nodeStatement(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, args := l.all(r.ds.dialect, "d.", []match{{&l.node, []string{node}}, {&l.service, []string{service}}})
+	var rows *sql.Rows
+	if stmt != nil {
+		rows, err = stmt.QueryContext(ctx, args...)
+	} else {
+		rows, err = r.ds.read.QueryContext(ctx, r.query, args...)
+	}
+	return r.devices(ctx, rows, err)
+}
 
-// scanner is a row or rows.
-type scanner interface{ Scan(...any) error }
+// nodeStatement prepares the look-up by node. PostgreSQL's driver keeps
+// prepared statements itself, unless the configuration forbids them.
+func (r *Devices) nodeStatement(ctx context.Context) (*sql.Stmt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.query == "" {
+		l := &r.ds.layout
+		condition, _ := l.all(r.ds.dialect, "d.", []match{{&l.node, []string{""}}, {&l.service, []string{""}}})
+		r.query = r.ds.bind(l.selection() + condition)
+	}
+	if r.byNode == nil && r.ds.engine != postgresEngine {
+		stmt, err := r.ds.read.PrepareContext(ctx, r.query)
+		if err != nil {
+			return nil, fmt.Errorf("prepare look-up: %w", err)
+		}
+		r.byNode = stmt
+	}
+	return r.byNode, nil
+}
+
+// failed adds to an error what was done and what an admin can look at.
+func (r *Devices) failed(what string, err error) error {
+	if err == nil || errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", what, r.ds.explain(err))
+}
+
+// devices reads the rows of a selection, and with it what our own table keeps.
+func (r *Devices) devices(ctx context.Context, rows *sql.Rows, err error) ([]Device, error) {
+	out, err := collect(rows, err, scanDevice)
+	if err != nil || r.ds.layout.joined {
+		return out, err
+	}
+	for i := range out {
+		if err := r.attach(ctx, r.ds.reading(), &out[i]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// attach reads what our own table keeps of a device in a table whose keys are
+// others.
+func (r *Devices) attach(ctx context.Context, s session, d *Device) error {
+	if r.ds.layout.joined {
+		return nil
+	}
+	row := s.row(ctx, "SELECT device_second_id, registered_ms, accepted_ms, failed_ms, failed_reason, failed_push_id, sandbox FROM tig_push_device_data"+
+		whereData, dataRow(d)...)
+	var x data
+	err := row.Scan(x.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if r.ds.layout.second != "" {
+		x.second.String = d.SecondToken
+	}
+	x.into(d)
+	return err
+}
+
+// data is a row of our own table, all null where there is none.
+type data struct {
+	second, reason, pushID       sql.NullString
+	registered, accepted, failed sql.NullInt64
+	sandbox                      sql.NullBool
+}
+
+func (x *data) fields() []any {
+	return []any{&x.second, &x.registered, &x.accepted, &x.failed, &x.reason, &x.pushID, &x.sandbox}
+}
+
+func (x *data) into(d *Device) {
+	d.SecondToken, d.Sandbox = x.second.String, x.sandbox.Bool
+	d.Registered, d.LastAccepted = fromMillis(x.registered.Int64), fromMillis(x.accepted.Int64)
+	d.LastFailure = Failure{Time: fromMillis(x.failed.Int64), Reason: x.reason.String, PushID: x.pushID.String}
+}
 
 func scanDevice(s scanner) (d Device, err error) {
-	var second, reason, pushID sql.NullString
-	var registered, accepted, failed sql.NullInt64
-	var sandbox sql.NullBool
+	var x data
 	err = s.Scan(&d.Service, &d.Account, &d.Node, &d.Provider, &d.Token,
-		&second, &registered, &accepted, &failed, &reason, &pushID, &sandbox)
-	d.SecondToken, d.Sandbox = second.String, sandbox.Bool
-	d.Registered, d.LastAccepted = fromMillis(registered.Int64), fromMillis(accepted.Int64)
-	d.LastFailure = Failure{Time: fromMillis(failed.Int64), Reason: reason.String, PushID: pushID.String}
+		&x.second, &x.registered, &x.accepted, &x.failed, &x.reason, &x.pushID, &x.sandbox)
+	x.into(&d)
 	return d, err
 }
 
@@ -83,101 +168,70 @@ func toMillis(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// ByNode returns the devices of a node, none when the node is not known.
-func (r *Devices) ByNode(ctx context.Context, service, node string) ([]Device, error) {
-	stmt, err := r.nodeStatement(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.ds.loc.engine == sqliteEngine {
-		// A context that can end costs a goroutine per query there, and an
-		// index read takes microseconds.
-		ctx = context.WithoutCancel(ctx)
-	}
-	return devices(stmt.QueryContext(ctx, jidHash(service), hash(node)))
-}
-
-func (r *Devices) nodeStatement(ctx context.Context) (*sql.Stmt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byNode != nil {
-		return r.byNode, nil
-	}
-	stmt, err := r.ds.read.PrepareContext(ctx, selectDevice+"WHERE d.service_jid_sha1 = ? AND d.node_sha1 = ?")
-	if err != nil {
-		return nil, fmt.Errorf("prepare look-up: %w", err)
-	}
-	r.byNode = stmt
-	return stmt, nil
-}
-
-func devices(rows *sql.Rows, err error) (out []Device, _ error) {
-	if err != nil {
-		return nil, fmt.Errorf("look up devices: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		d, err := scanDevice(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read device: %w", err)
-		}
-		out = append(out, d)
-	}
-	return out, rows.Err()
-}
-
 // ByAccount returns an account's devices, the oldest first.
 func (r *Devices) ByAccount(ctx context.Context, service, account string) ([]Device, error) {
-	return devices(r.ds.read.QueryContext(ctx, selectDevice+
-		"WHERE d.service_jid_sha1 = ? AND d.user_jid_sha1 = ? ORDER BY d.created_at, d.device_id_sha1", jidHash(service), jidHash(account)))
+	l := &r.ds.layout
+	return r.search(ctx, []match{{&l.service, []string{service}}, {&l.user, []string{account}}})
 }
 
-// Find returns the device of a key, or [ErrNotFound].
+// ByToken returns the devices with a token under any of the providers, of all
+// services and accounts, the oldest first.
+func (r *Devices) ByToken(ctx context.Context, providers []string, token string) ([]Device, error) {
+	return r.search(ctx, []match{{&r.ds.layout.device, []string{token}}}, providers...)
+}
+
+// search reads the devices that match.
+func (r *Devices) search(ctx context.Context, matches []match, providers ...string) (out []Device, err error) {
+	l := &r.ds.layout
+	condition, args := l.all(r.ds.dialect, "d.", matches, providers...)
+	err = r.ds.again(ctx, func(ctx context.Context) error {
+		rows, queryErr := r.ds.reading().rows(ctx, l.selection()+condition+l.order(), args...)
+		out, err = r.devices(ctx, rows, queryErr)
+		return err
+	})
+	return out, r.failed("look up devices", err)
+}
+
+// Find returns the device of a key, the oldest of several, or [ErrNotFound].
 func (r *Devices) Find(ctx context.Context, k Key) (Device, error) {
-	return r.find(ctx, r.ds.read, k)
-}
-
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func (r *Devices) find(ctx context.Context, q querier, k Key) (Device, error) {
-	tokens := []any{hash(k.Token)}
+	l := &r.ds.layout
+	tokens := []string{k.Token}
 	if k.AnyCase {
-		tokens = append(tokens, hash(strings.ToUpper(k.Token)), hash(strings.ToLower(k.Token)))
+		tokens = append(tokens, strings.ToUpper(k.Token), strings.ToLower(k.Token))
 	}
-	args := []any{jidHash(k.Service), jidHash(k.Account)}
-	for _, p := range k.Providers {
-		args = append(args, p)
+	found, err := r.search(ctx, []match{{&l.service, []string{k.Service}}, {&l.user, []string{k.Account}}, {&l.device, tokens}}, k.Providers...)
+	if err != nil {
+		return Device{}, err
 	}
-	args = append(args, tokens...)
-	d, err := scanDevice(q.QueryRowContext(ctx, selectDevice+
-		"WHERE d.service_jid_sha1 = ? AND d.user_jid_sha1 = ? AND d.provider IN ("+marks(len(k.Providers))+
-		") AND d.device_id_sha1 IN ("+marks(len(tokens))+") ORDER BY d.created_at LIMIT 1", args...))
-	if errors.Is(err, sql.ErrNoRows) {
+	if len(found) == 0 {
 		return Device{}, ErrNotFound
 	}
-	if err != nil {
-		return Device{}, fmt.Errorf("look up device: %w", err)
+	return found[0], nil
+}
+
+// All returns all devices of all services, read as they are asked for. The
+// iteration ends at the first error.
+func (r *Devices) All(ctx context.Context) iter.Seq2[Device, error] {
+	return func(yield func(Device, error) bool) {
+		rows, err := r.ds.reading().rows(ctx, r.ds.layout.selection()+"1 = 1")
+		if err != nil {
+			yield(Device{}, r.failed("list devices", err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			d, err := scanDevice(rows)
+			if err == nil {
+				err = r.attach(ctx, r.ds.reading(), &d)
+			}
+			if !yield(d, r.failed("list devices", err)) || err != nil {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(Device{}, r.failed("list devices", err))
+		}
 	}
-	return d, nil
-}
-
-// marks returns n question marks.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
-
-// rowKey is the primary key of a device in all tables.
-func rowKey(d *Device) []any {
-	return []any{jidHash(d.Service), jidHash(d.Account), d.Provider, hash(d.Token)}
-}
-
-const whereKey = " WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND provider = ? AND device_id_sha1 = ?"
-
-// tokenHash is how a token is kept in a tombstone.
-func tokenHash(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
 }
 
 // Count is the number of devices of a provider under a service.
@@ -187,18 +241,17 @@ type Count struct {
 }
 
 // Counts returns the number of devices by service and provider.
-func (r *Devices) Counts(ctx context.Context) (out []Count, err error) {
-	rows, err := r.ds.read.QueryContext(ctx, "SELECT min(service_jid), provider, count(*) FROM tig_push_devices GROUP BY service_jid_sha1, provider ORDER BY 1, 2")
-	if err != nil {
-		return nil, fmt.Errorf("count devices: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var c Count
-		if err := rows.Scan(&c.Service, &c.Provider, &c.Devices); err != nil {
-			return nil, fmt.Errorf("count devices: %w", err)
-		}
-		out = append(out, c)
-	}
-	return out, rows.Err()
+func (r *Devices) Counts(ctx context.Context) ([]Count, error) {
+	l := &r.ds.layout
+	rows, err := r.ds.reading().rows(ctx, "SELECT min("+l.service.text+"), "+l.provider+", count(*) FROM tig_push_devices GROUP BY lower("+l.service.text+"), "+l.provider+" ORDER BY 1, 2")
+	out, err := collect(rows, err, func(s scanner) (c Count, err error) {
+		return c, s.Scan(&c.Service, &c.Provider, &c.Devices)
+	})
+	return out, r.failed("count devices", err)
+}
+
+// tokenHash is how a token is kept in a tombstone.
+func tokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:4])
 }

@@ -1,7 +1,6 @@
 package repository
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,66 +11,6 @@ import (
 	"testing"
 	"time"
 )
-
-// engines runs a test on every engine: SQLite always, MySQL where a server is.
-func engines(t *testing.T, test func(t *testing.T, open func() *Devices)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		file := filepath.Join(t.TempDir(), "dir", "tpush.db")
-		test(t, func() *Devices { return openDevices(t, Config{URI: "jdbc:sqlite:" + file, Schema: true}) })
-	})
-	t.Run("mysql", func(t *testing.T) {
-		uri := os.Getenv("TPUSH_TEST_MYSQL_URI")
-		if uri == "" && os.Getenv("TPUSH_INTEGRATION") != "" {
-			t.Fatal("TPUSH_TEST_MYSQL_URI names no database (scripts/test starts one)")
-		}
-		if uri == "" {
-			t.Skip("TPUSH_TEST_MYSQL_URI names no database: run scripts/test for the integration tests")
-		}
-		uri = ownDatabase(t, uri)
-		d := openDevices(t, Config{URI: uri, Schema: true})
-		for _, table := range []string{"tig_push_devices", "tig_push_device_data", "tig_push_tombstones"} {
-			if _, err := d.ds.write.Exec("DELETE FROM " + table); err != nil {
-				t.Fatal(err)
-			}
-		}
-		test(t, func() *Devices { return openDevices(t, Config{URI: uri, Schema: true}) })
-	})
-}
-
-// ownDatabase makes a database for these tests beside the one that the URI
-// names, which other packages' tests use at the same time.
-func ownDatabase(t *testing.T, uri string) string {
-	t.Helper()
-	loc, err := parseURI(uri)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own := loc.mysql.DBName + "_repository"
-	ds, err := Open("default", Config{URI: uri}, "", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ds.Close()
-	if _, err := ds.write.Exec("CREATE DATABASE IF NOT EXISTS " + own); err != nil {
-		t.Fatal(err)
-	}
-	return strings.Replace(uri, "/"+loc.mysql.DBName+"?", "/"+own+"?", 1)
-}
-
-func openDevices(t testing.TB, cfg Config) *Devices {
-	t.Helper()
-	ds, err := Open("default", cfg, t.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := ds.Start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	d := NewDevices(ds, slog.New(slog.DiscardHandler))
-	t.Cleanup(func() { d.Close(); ds.Close() })
-	return d
-}
 
 func key(token string) Key {
 	return Key{Service: "push.example.com", Account: "Ala@example.com", Providers: []string{"apns", "old-apns"}, Token: token}
@@ -257,8 +196,19 @@ func TestOddTexts(t *testing.T) {
 				t.Errorf("%.20q came back as %+v", k.Account, got)
 			}
 		}
-		if _, err := d.Register(t.Context(), Key{Service: "s", Account: "a", Providers: []string{"p"}, Token: strings.Repeat("x", 9000)}, "", "long"); d.ds.loc.engine == mysqlEngine && err == nil {
-			t.Error("a token that does not fit was stored")
+		for _, k := range []Key{
+			{Service: "s", Account: "a", Providers: []string{"p"}, Token: strings.Repeat("x", 8192)},
+			{Service: "s", Account: "a", Providers: []string{"p"}, Token: "zero\x00byte"},
+			{Service: "s", Account: "a", Providers: []string{"p"}, Token: "\xff"},
+			{Service: "s", Account: strings.Repeat("a", 2050), Providers: []string{"p"}, Token: "t"},
+			{Service: "s", Account: "a", Token: "t"},
+		} {
+			if _, err := d.Register(t.Context(), k, "", "n"); !errors.Is(err, ErrInvalid) {
+				t.Errorf("%.20q %.20q: error %v", k.Account, k.Token, err)
+			}
+		}
+		if got := byNode(t, d, "\x00\xff'; --"); len(got) != 0 {
+			t.Errorf("an odd node has devices: %v", got)
 		}
 	})
 }
@@ -267,12 +217,14 @@ func TestStartErrors(t *testing.T) {
 	for uri, want := range map[string]string{
 		"jdbc:mysql://no-such-host.invalid/db?user=u&password=hunter2": "look at",
 		"jdbc:mysql://127.0.0.1:1/db?user=u&password=hunter2":          "look at host and port in 'uri'",
+		"jdbc:postgresql://127.0.0.1:1/db?user=u&password=hunter2":     "look at host and port in 'uri'",
 		"jdbc:sqlite:/proc/none/tpush.db":                              "uri:",
 	} {
-		ds, err := Open("default", Config{URI: uri, Schema: true}, t.TempDir(), slog.New(slog.DiscardHandler))
+		ds, err := Open("default", config(uri), t.TempDir(), slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
+		ds.Use(DeviceTables)
 		err = ds.Start(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "not known") {
 			t.Errorf("%s: error %v, want one that says %q", uri, err, want)
@@ -287,7 +239,7 @@ func TestStartErrors(t *testing.T) {
 }
 
 func TestNobodyElseReadsTheDatabase(t *testing.T) {
-	d := openDevices(t, Config{URI: "jdbc:sqlite:x.db", Schema: true})
+	d := openDevices(t, "jdbc:sqlite:x.db")
 	register(t, d, key("AB"), "", "n1")
 	files, err := filepath.Glob(d.ds.loc.file + "*")
 	if err != nil || len(files) == 0 {
@@ -297,33 +249,5 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", file, info.Mode(), err)
 		}
-	}
-}
-
-func TestNoSchemaManagement(t *testing.T) {
-	ds, err := Open("default", Config{URI: "jdbc:sqlite:x.db"}, t.TempDir(), slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ds.Close()
-	if err := ds.Start(t.Context()); !errors.Is(err, ErrNoSchema) {
-		t.Errorf("error %v", err)
-	}
-}
-
-func BenchmarkByNode(b *testing.B) {
-	for _, n := range []int{1_000, 20_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := openDevices(b, Config{URI: "jdbc:sqlite:" + filepath.Join(b.TempDir(), "b.db"), Schema: true})
-			for i := range n {
-				register(b, d, key(fmt.Sprint(i)), "", fmt.Sprintf("n%d", i))
-			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				if got := byNode(b, d, fmt.Sprintf("n%d", i*7919%n)); len(got) != 1 {
-					b.Fatal("not found")
-				}
-			}
-		})
 	}
 }

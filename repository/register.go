@@ -5,123 +5,117 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"strings"
 	"time"
+	"unicode/utf8"
+)
 
-	"github.com/go-sql-driver/mysql"
+// The limits of Tigase's columns, in characters.
+const (
+	maxJID   = 2049
+	maxName  = 255 // node, provider
+	maxToken = 4096
 )
 
 // Register stores a device and returns it as stored. The same device keeps its
 // node, and its second token is replaced, also by none; a new one gets newNode.
-// Programs that register the same device at once all get the same row.
+// Programs that register the same device at once all get the same row. A text
+// that cannot be stored is [ErrInvalid].
 func (r *Devices) Register(ctx context.Context, k Key, second, newNode string) (Device, error) {
-	d, err := r.Find(ctx, k)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err := storable(k, second, newNode); err != nil {
 		return Device{}, err
 	}
-	found := err == nil
-	if !found {
-		d = Device{Service: k.Service, Account: k.Account, Node: newNode, Provider: k.Providers[0], Token: k.Token}
+	if why := r.ds.layout.readOnly; why != "" {
+		return Device{}, fmt.Errorf("store device: the table tig_push_devices is only read: %s", why)
+	}
+	d, err := r.Find(ctx, k)
+	if errors.Is(err, ErrNotFound) {
+		d, err = Device{Service: k.Service, Account: k.Account, Node: newNode, Provider: k.Providers[0], Token: k.Token}, nil
+	}
+	if err != nil {
+		return Device{}, err
 	}
 	d.SecondToken = second
 	d.Registered = time.Now().UTC().Truncate(time.Millisecond)
-	err = r.transact(ctx, func(tx *sql.Tx) error { return r.register(ctx, tx, &d) })
-	if err != nil {
-		return Device{}, fmt.Errorf("store device: %w", err)
+	err = r.ds.transact(ctx, func(ctx context.Context, s session) error { return r.register(ctx, s, &d) })
+	return d, r.failed("store device", err)
+}
+
+// storable refuses what a database would cut, refuse or store differently.
+func storable(k Key, second, node string) error {
+	if len(k.Providers) == 0 {
+		return fmt.Errorf("provider: %w: there is none", ErrInvalid)
 	}
-	return d, nil
+	for _, f := range []struct {
+		name, text string
+		limit      int
+	}{
+		{"service", k.Service, maxJID}, {"account", k.Account, maxJID}, {"node", node, maxName}, {"provider", k.Providers[0], maxName},
+		{"device token", k.Token, maxToken}, {"second device token", second, maxToken},
+	} {
+		switch {
+		case !utf8.ValidString(f.text) || strings.ContainsRune(f.text, 0):
+			return fmt.Errorf("%s: %w: it has a zero byte or is not UTF-8", f.name, ErrInvalid)
+		case utf8.RuneCountInString(f.text) > f.limit:
+			return fmt.Errorf("%s: %w: it has more than %d characters", f.name, ErrInvalid, f.limit)
+		}
+	}
+	return nil
 }
 
 // register writes the rows of a device and learns the node of a row that
-// somebody else wrote meanwhile.
-func (r *Devices) register(ctx context.Context, tx *sql.Tx, d *Device) error {
-	upsert := " ON CONFLICT (service_jid_sha1, user_jid_sha1, provider, device_id_sha1) DO UPDATE SET updated_at = unixepoch()"
-	if r.ds.loc.engine == mysqlEngine {
-		upsert = " ON DUPLICATE KEY UPDATE updated_at = CURRENT_TIMESTAMP(6)"
+// somebody else wrote meanwhile. Our own row comes first: its key is unique
+// everywhere, so it puts programs that register the same device in a line.
+func (r *Devices) register(ctx context.Context, s session, d *Device) error {
+	l := &r.ds.layout
+	second := sql.NullString{String: d.SecondToken, Valid: d.SecondToken != ""}
+	own := second
+	if l.second != "" {
+		own = sql.NullString{}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO tig_push_devices (service_jid_sha1, user_jid_sha1, provider, device_id_sha1,
-		service_jid, user_jid, node, node_sha1, device_id) VALUES (?,?,?,?,?,?,?,?,?)`+upsert,
-		append(rowKey(d), d.Service, d.Account, d.Node, hash(d.Node), d.Token)...)
+	if err := r.setData(ctx, s, d, []string{"device_second_id", "registered_ms"}, own, toMillis(d.Registered)); err != nil {
+		return err
+	}
+	condition, args := l.row(s.dialect, "", d)
+	err := s.row(ctx, "SELECT "+l.node.text+" FROM tig_push_devices WHERE "+condition, args...).Scan(&d.Node)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		err = r.insert(ctx, s, d, second)
+	case err == nil && l.second != "":
+		err = s.exec(ctx, "UPDATE tig_push_devices SET "+l.second+" = ? WHERE "+condition, append([]any{second}, args...)...)
+	}
 	if err != nil {
 		return err
 	}
-	if err := tx.QueryRowContext(ctx, "SELECT node FROM tig_push_devices"+whereKey, rowKey(d)...).Scan(&d.Node); err != nil {
-		return err
-	}
-	var second any
-	if d.SecondToken != "" {
-		second = d.SecondToken
-	}
-	if err := r.setData(ctx, tx, d, []string{"device_second_id", "registered_ms"}, second, toMillis(d.Registered)); err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM tig_push_tombstones"+whereKey, rowKey(d)...)
-	return err
+	return s.exec(ctx, "DELETE FROM tig_push_tombstones"+whereData, dataRow(d)...)
 }
 
-// execer is a database or a transaction.
-type execer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+// insert writes a new row, all that the layout knows.
+func (r *Devices) insert(ctx context.Context, s session, d *Device, second sql.NullString) error {
+	l := &r.ds.layout
+	columns, args := []string{l.provider}, []any{d.Provider}
+	for _, f := range []struct {
+		key  *keyed
+		text string
+	}{{&l.service, d.Service}, {&l.user, d.Account}, {&l.node, d.Node}, {&l.device, d.Token}} {
+		columns, args = append(columns, f.key.text), append(args, f.text)
+		if f.key.hash != "" {
+			columns, args = append(columns, f.key.hash), append(args, f.key.kind.of(f.text))
+		}
+	}
+	if l.second != "" {
+		columns, args = append(columns, l.second), append(args, second)
+	}
+	values := marks(len(columns))
+	for _, t := range l.times {
+		columns, values = append(columns, t), values+", "+s.now
+	}
+	return s.exec(ctx, "INSERT INTO tig_push_devices ("+strings.Join(columns, ", ")+") VALUES ("+values+")", args...)
 }
 
 // setData sets columns of a device's row in our own table, which a device of
 // Java's has not.
-func (r *Devices) setData(ctx context.Context, e execer, d *Device, columns []string, values ...any) error {
-	query := "INSERT INTO tig_push_device_data (service_jid_sha1, user_jid_sha1, provider, device_id_sha1"
-	update := " ON CONFLICT (service_jid_sha1, user_jid_sha1, provider, device_id_sha1) DO UPDATE SET "
-	if r.ds.loc.engine == mysqlEngine {
-		update = " ON DUPLICATE KEY UPDATE "
-	}
-	for i, c := range columns {
-		query += ", " + c
-		if i > 0 {
-			update += ", "
-		}
-		if r.ds.loc.engine == mysqlEngine {
-			update += c + " = VALUES(" + c + ")"
-		} else {
-			update += c + " = excluded." + c
-		}
-	}
-	query += ") VALUES (" + marks(4+len(columns)) + ")" + update
-	_, err := e.ExecContext(ctx, query, append(rowKey(d), values...)...)
-	return err
-}
-
-const maxTries = 8
-
-// transact runs a transaction, again when the database chose it to break a
-// deadlock.
-func (r *Devices) transact(ctx context.Context, do func(*sql.Tx) error) error {
-	for tries := 1; ; tries++ {
-		err := r.once(ctx, do)
-		if err == nil || !deadlock(err) || tries == maxTries {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(rand.N(time.Duration(tries) * 10 * time.Millisecond)):
-		}
-	}
-}
-
-func (r *Devices) once(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := r.ds.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	if err := do(tx); err != nil {
-		// The error that counts is the one that made it necessary.
-		_ = tx.Rollback()
-		return err
-	}
-	return tx.Commit()
-}
-
-// deadlock reports whether a transaction was a deadlock's victim or waited too
-// long for a lock. Galera says so at the commit, too.
-func deadlock(err error) bool {
-	var e *mysql.MySQLError
-	return errors.As(err, &e) && (e.Number == 1213 || e.Number == 1205)
+func (r *Devices) setData(ctx context.Context, s session, d *Device, columns []string, values ...any) error {
+	return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", "+strings.Join(columns, ", ")+") VALUES ("+
+		marks(len(dataKey)+len(columns))+")"+s.upsert(dataKey, columns...), append(dataRow(d), values...)...)
 }

@@ -4,12 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 )
-
-// graveTime is how long a tombstone stays.
-const graveTime = 30 * 24 * time.Hour
 
 // Unregister removes the device of a key and returns it, or [ErrNotFound].
 func (r *Devices) Unregister(ctx context.Context, k Key) (Device, error) {
@@ -23,119 +19,127 @@ func (r *Devices) Unregister(ctx context.Context, k Key) (Device, error) {
 // Remove removes a device as it was read. One that was registered again since
 // lives; the error is then [ErrNotFound], as for one that is gone already.
 func (r *Devices) Remove(ctx context.Context, d Device, why Reason) error {
-	err := r.transact(ctx, func(tx *sql.Tx) error { return r.remove(ctx, tx, &d, why) })
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("remove device: %w", err)
-	}
-	return err
+	err := r.ds.transact(ctx, func(ctx context.Context, s session) error { return r.remove(ctx, s, &d, why) })
+	return r.failed("remove device", err)
 }
 
-func (r *Devices) remove(ctx context.Context, tx *sql.Tx, d *Device, why Reason) error {
-	lock := ""
-	if r.ds.loc.engine == mysqlEngine {
-		lock = " FOR UPDATE"
-	}
-	var registered sql.NullInt64
-	err := tx.QueryRowContext(ctx, "SELECT registered_ms FROM tig_push_device_data"+whereKey+lock, rowKey(d)...).Scan(&registered)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+func (r *Devices) remove(ctx context.Context, s session, d *Device, why Reason) error {
+	registered, err := r.lock(ctx, s, d)
+	if err != nil {
 		return err
 	}
-	if registered.Int64 != toMillis(d.Registered) {
+	if registered != toMillis(d.Registered) {
 		return ErrNotFound
 	}
-	res, err := tx.ExecContext(ctx, "DELETE FROM tig_push_devices"+whereKey+" AND node_sha1 = ?", append(rowKey(d), hash(d.Node))...)
+	l := &r.ds.layout
+	condition, args := l.row(s.dialect, "", d)
+	node, nodeArgs := l.node.is(s.dialect, "", d.Node)
+	n, err := s.changed(ctx, "DELETE FROM tig_push_devices WHERE "+condition+" AND "+node, append(args, nodeArgs...)...)
 	if err != nil {
 		return err
 	}
-	if n, err := res.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(err, ErrNotFound)
+	if n == 0 {
+		return ErrNotFound
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM tig_push_device_data"+whereKey, rowKey(d)...); err != nil {
+	if err := s.exec(ctx, "DELETE FROM tig_push_device_data"+whereData, dataRow(d)...); err != nil {
 		return err
 	}
-	return r.bury(ctx, tx, d, why)
+	return r.bury(ctx, s, d, why)
 }
 
-// bury leaves a tombstone and clears away those that have stood long enough.
-func (r *Devices) bury(ctx context.Context, tx *sql.Tx, d *Device, why Reason) error {
-	now := time.Now()
-	if _, err := tx.ExecContext(ctx, "DELETE FROM tig_push_tombstones WHERE removed_ms < ?", toMillis(now.Add(-graveTime))); err != nil {
-		return err
+// lock holds off programs that register the device, and returns when it was
+// registered. A device of Java's gets a row to lock.
+func (r *Devices) lock(ctx context.Context, s session, d *Device) (registered int64, err error) {
+	query := "SELECT registered_ms FROM tig_push_device_data" + whereData + s.forUpdate
+	err = s.row(ctx, query, dataRow(d)...).Scan(&registered)
+	if !errors.Is(err, sql.ErrNoRows) {
+		return registered, err
 	}
-	_, err := tx.ExecContext(ctx, `REPLACE INTO tig_push_tombstones (service_jid_sha1, user_jid_sha1, provider, device_id_sha1,
-		service_jid, user_jid, token_hash, why, removed_ms) VALUES (?,?,?,?,?,?,?,?,?)`,
-		append(rowKey(d), d.Service, d.Account, tokenHash(d.Token), string(why), toMillis(now))...)
-	return err
-}
-
-// Tombstones returns what remains of an account's removed devices.
-func (r *Devices) Tombstones(ctx context.Context, service, account string) (out []Tombstone, err error) {
-	rows, err := r.ds.read.QueryContext(ctx, `SELECT service_jid, user_jid, provider, token_hash, why, removed_ms FROM tig_push_tombstones
-		WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND removed_ms >= ? ORDER BY removed_ms`,
-		jidHash(service), jidHash(account), toMillis(time.Now().Add(-graveTime)))
+	err = s.exec(ctx, "INSERT INTO tig_push_device_data (service_jid_sha1, user_jid_sha1, provider, device_id_sha1) VALUES (?,?,?,?)"+
+		s.upsert(dataKey, "provider"), dataRow(d)...)
 	if err != nil {
-		return nil, fmt.Errorf("look up removed devices: %w", err)
+		return 0, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var t Tombstone
-		var ms int64
-		if err := rows.Scan(&t.Service, &t.Account, &t.Provider, &t.TokenHash, &t.Why, &ms); err != nil {
-			return nil, fmt.Errorf("read removed device: %w", err)
-		}
-		t.Time = fromMillis(ms)
-		out = append(out, t)
-	}
-	return out, rows.Err()
+	return registered, s.row(ctx, query, dataRow(d)...).Scan(&registered)
 }
 
 // ClearSecondToken forgets a device's second token, if it still is the one that
 // was read.
 func (r *Devices) ClearSecondToken(ctx context.Context, d Device) error {
-	_, err := r.ds.write.ExecContext(ctx, "UPDATE tig_push_device_data SET device_second_id = NULL"+whereKey+" AND device_second_id = ?", append(rowKey(&d), d.SecondToken)...)
-	if err != nil {
-		return fmt.Errorf("clear second token: %w", err)
+	query, args := "UPDATE tig_push_device_data SET device_second_id = NULL"+whereData+" AND device_second_id = ?", append(dataRow(&d), d.SecondToken)
+	if l := &r.ds.layout; l.second != "" {
+		condition, rowArgs := l.row(r.ds.dialect, "", &d)
+		query, args = "UPDATE tig_push_devices SET "+l.second+" = NULL WHERE "+condition+" AND "+l.second+" = ?", append(rowArgs, d.SecondToken)
 	}
-	return nil
+	err := r.ds.again(ctx, func(ctx context.Context) error { return r.ds.writing().exec(ctx, query, args...) })
+	return r.failed("clear second token", err)
 }
 
 // NoteOutcome keeps what became of a push with its device, when it differs from
 // what is known of it.
 func (r *Devices) NoteOutcome(ctx context.Context, d Device, o Outcome) error {
-	var err error
-	switch {
-	case o.Accepted && (d.LastAccepted.IsZero() || !d.LastFailure.Time.IsZero() || d.Sandbox != o.Sandbox):
-		err = r.update(ctx, &d, "accepted_ms = ?, failed_ms = 0, failed_reason = '', failed_push_id = '', sandbox = ?", toMillis(o.Time), o.Sandbox)
-	case !o.Accepted && d.LastFailure.Reason != o.Reason:
-		err = r.update(ctx, &d, "failed_ms = ?, failed_reason = ?, failed_push_id = ?", toMillis(o.Time), cut(o.Reason, 255), cut(o.PushID, 64))
+	columns := []string{"failed_ms", "failed_reason", "failed_push_id"}
+	values := []any{toMillis(o.Time), cut(o.Reason, 255), cut(o.PushID, 64)}
+	if o.Accepted {
+		columns = append(columns, "accepted_ms", "sandbox")
+		values = []any{0, "", "", toMillis(o.Time), o.Sandbox}
 	}
-	if err != nil {
-		return fmt.Errorf("note outcome: %w", err)
+	known := d.LastFailure.Reason == cut(o.Reason, 255) && !d.LastFailure.Time.IsZero()
+	if o.Accepted {
+		known = !d.LastAccepted.IsZero() && d.LastFailure.Time.IsZero() && d.Sandbox == o.Sandbox
 	}
-	return nil
+	if known {
+		return nil
+	}
+	err := r.ds.again(ctx, func(ctx context.Context) error { return r.note(ctx, &d, columns, values) })
+	return r.failed("note outcome", err)
 }
 
-// update changes the data of a device that is still registered as it was read;
-// a device of Java's, which has none yet, gets them.
-func (r *Devices) update(ctx context.Context, d *Device, set string, values ...any) error {
-	values = append(values, rowKey(d)...)
-	res, err := r.ds.write.ExecContext(ctx, "UPDATE tig_push_device_data SET "+set+whereKey, values...)
-	if err != nil || !d.Registered.IsZero() {
-		return err
+// note changes our row of a device. Only a device of Java's gets one: that of
+// another, if it is missing, was removed meanwhile.
+func (r *Devices) note(ctx context.Context, d *Device, columns []string, values []any) error {
+	s := r.ds.writing()
+	if d.Registered.IsZero() {
+		return r.setData(ctx, s, d, columns, values...)
 	}
-	if n, err := res.RowsAffected(); err != nil || n > 0 {
-		return err
+	set := ""
+	for _, c := range columns {
+		set += ", " + c + " = ?"
 	}
-	if err := r.setData(ctx, r.ds.write, d, []string{"registered_ms"}, 0); err != nil {
-		return err
-	}
-	_, err = r.ds.write.ExecContext(ctx, "UPDATE tig_push_device_data SET "+set+whereKey, values...)
-	return err
+	return s.exec(ctx, "UPDATE tig_push_device_data SET "+set[2:]+whereData, append(values, dataRow(d)...)...)
 }
 
+// cut shortens a text to n bytes at most, to whole characters.
 func cut(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && s[n]&0xC0 == 0x80 {
+		n--
+	}
+	return s[:n]
+}
+
+// graveTime is how long a tombstone stays.
+const graveTime = 30 * 24 * time.Hour
+
+// Run clears tombstones away that have stood long enough.
+func (r *Devices) Run(ctx context.Context) error {
+	for {
+		err := r.purge(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.log.Warn("old tombstones stay for now", "err", r.ds.explain(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Hour):
+		}
+	}
+}
+
+func (r *Devices) purge(ctx context.Context) error {
+	return r.ds.again(ctx, func(ctx context.Context) error {
+		return r.ds.writing().exec(ctx, "DELETE FROM tig_push_tombstones WHERE removed_ms < ?", toMillis(time.Now().Add(-graveTime)))
+	})
 }

@@ -44,7 +44,7 @@ func convert(v Value, env Env, target reflect.Value) error {
 	if x, ok := v.(*Variable); ok && result == nil {
 		return fmt.Errorf("%s is not set and has no default", x.name())
 	}
-	if result == nil || result == "null" {
+	if result == nil || isNull(v) {
 		return setNull(target)
 	}
 	switch {
@@ -58,6 +58,13 @@ func convert(v Value, env Env, target reflect.Value) error {
 		return convertBlock(v.(*Block), env, target)
 	}
 	return convertText(textOf(result), target)
+}
+
+// isNull reports whether a value is written as null, or as the text null, which
+// is the same; a variable's text never is.
+func isNull(v Value) bool {
+	s, ok := v.(*Scalar)
+	return ok && (s.V == nil || s.V == "null")
 }
 
 // unmarshals reports whether a type reads itself from text.
@@ -156,10 +163,18 @@ func convertParts(text string, target reflect.Value) error {
 	parts := splitText(text)
 	out := reflect.MakeSlice(target.Type(), len(parts), len(parts))
 	for i, p := range parts {
-		if isArray(target) {
-			p = unescape(p)
+		var err error
+		switch {
+		case p == "null" && isArray(target):
+			err = setNull(out.Index(i))
+		case p == "null":
+			err = errNull
+		case isArray(target):
+			err = convertItem(unescape(p), out.Index(i))
+		default:
+			err = convertItem(p, out.Index(i))
 		}
-		if err := convertItem(p, out.Index(i)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -236,7 +251,12 @@ func convertItem(text string, target reflect.Value) error {
 }
 
 func convertList(items []Value, env Env, target reflect.Value) error {
-	if target.Kind() != reflect.Slice {
+	switch target.Kind() {
+	case reflect.Slice:
+	case reflect.Bool: // which takes anything
+		target.SetBool(false)
+		return nil
+	default:
 		return errors.New("a list does not fit here")
 	}
 	out := reflect.MakeSlice(target.Type(), len(items), len(items))
@@ -267,7 +287,7 @@ func listItem(item Value, env Env, target reflect.Value) error {
 	if err != nil {
 		return err
 	}
-	if v == nil || v == "null" {
+	if v == nil || isNull(item) {
 		return errNull
 	}
 	return convertItem(textOf(v), target)
@@ -319,21 +339,29 @@ func convertBlock(b *Block, env Env, target reflect.Value) error {
 			err = fmt.Errorf("there is no property '%s' here", unknown[0].Key)
 		}
 		return err
+	case reflect.Bool: // which takes anything
+		target.SetBool(false)
+		return nil
+	case reflect.Slice:
+		return convertParts(javaText(b), target)
 	}
 	return errors.New("a block in braces does not fit here")
 }
 
-// mapValue reads a map's value: text keeps its white space and loses the
-// backslashes in front of commas.
+// mapValue reads a map's value: text loses the backslashes in front of commas,
+// and keeps its white space where text is wanted.
 func mapValue(v Value, env Env, target reflect.Value) error {
+	s, isScalar := v.(*Scalar)
+	if !isScalar || !is[string](s.V) {
+		return convert(v, env, target)
+	}
+	text := unescape(s.V.(string))
 	elem := target.Type()
 	if elem.Kind() == reflect.Pointer {
 		elem = elem.Elem()
 	}
-	if s, ok := v.(*Scalar); ok && elem.Kind() == reflect.String {
-		if text, ok := s.V.(string); ok {
-			return convertItem(unescape(text), target)
-		}
+	if elem.Kind() == reflect.String {
+		return convertItem(text, target)
 	}
-	return convert(v, env, target)
+	return convert(&Scalar{V: text, Quoted: true, pos: s.pos}, env, target)
 }

@@ -33,13 +33,19 @@ func lookup(m map[string]string) func(string) (string, bool) {
 	}
 }
 
+// corpusFiles are the cases of the corpus, and those of our own in the same
+// form: what comparing random files with Tigase's reader has found.
 func corpusFiles(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(corpus(t), "*.tdsl"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases in %s (%v)", corpus(t), err)
 	}
-	return files
+	more, err := filepath.Glob(filepath.Join("testdata", "more", "*.tdsl"))
+	if err != nil || len(more) == 0 {
+		t.Fatalf("no cases of our own (%v)", err)
+	}
+	return append(files, more...)
 }
 
 func TestCorpus(t *testing.T) {

@@ -85,13 +85,14 @@ func classCast(why string) error {
 // operate does one operation in the wider of the two types: double, float,
 // long, int.
 func operate(op byte, a, b any) (any, error) {
-	if a == nil || b == nil {
-		return nil, &CalcError{Exception: "java.lang.NullPointerException", Why: "a value that is not set cannot be calculated with"}
-	}
-	if !isNumber(a) || !isNumber(b) {
-		return nil, classCast("a number and something else cannot be calculated with")
-	}
+	const unset = "a value that is not set cannot be calculated with"
 	switch {
+	case a != nil && !isNumber(a) || b != nil && !isNumber(b):
+		return nil, classCast("a number and something else cannot be calculated with")
+	case a == nil && b == nil:
+		return nil, &CalcError{Exception: "java.lang.RuntimeException", Msg: "Invalid argument exception", Why: unset}
+	case a == nil || b == nil:
+		return nil, &CalcError{Exception: "java.lang.NullPointerException", Why: unset}
 	case is[float64](a) || is[float64](b):
 		return arithmetic(op, toFloat(a), toFloat(b)), nil
 	case is[float32](a) || is[float32](b):

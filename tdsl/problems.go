@@ -5,10 +5,18 @@ import (
 	"strings"
 )
 
+// maxWarnings is how many warnings of a file are told.
+const maxWarnings = 1000
+
 // warn notes that Tigase's reader loses something.
 func (r *reader) warn(pos Pos, msg, hint string) {
 	if pos.Line == 0 { // of text that is empty
 		pos = r.pos()
+	}
+	if len(r.warnings) == maxWarnings {
+		msg, hint = "more is lost from here on than is told", ""
+	} else if len(r.warnings) > maxWarnings {
+		return
 	}
 	r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
 }
@@ -55,31 +63,4 @@ func unfinished(pos Pos, state, msg, hint string) *Error {
 
 func crash(f *frame, exception, msg, hint string) *Error {
 	return &Error{Pos: f.pos, Msg: msg, Hint: hint, failure: failure{kind: kindCrash, exception: exception}}
-}
-
-// javaText is the text of a value as Java's toString gives it, where that can
-// be told: variables and beans are object identities there.
-func javaText(v Value) string {
-	switch x := v.(type) {
-	case *Scalar:
-		if x.V == nil {
-			return "null"
-		}
-		return textOf(x.V)
-	case *List:
-		items := make([]string, len(x.Items))
-		for i, item := range x.Items {
-			items[i] = javaText(item)
-		}
-		return "[" + strings.Join(items, ", ") + "]"
-	case *Block:
-		entries := make([]string, len(x.Entries))
-		for i, e := range x.Entries {
-			entries[i] = e.Key + "=" + javaText(e.Value)
-		}
-		return "{" + strings.Join(entries, ", ") + "}"
-	case *Variable:
-		return x.name()
-	}
-	return "calculation"
 }

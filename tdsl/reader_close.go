@@ -191,6 +191,9 @@ func (r *reader) closeList(f *frame, root bool) (Value, *Error) {
 		return f.list, r.item(f)
 	}
 	if root || f.val != nil || !f.blank {
+		if _, err := r.value(f); err != nil {
+			return nil, err
+		}
 		return nil, crash(f, "java.lang.NullPointerException", "nothing is open that this bracket could close", "")
 	}
 	r.warn(f.pos, "this bracket closes what another kind of bracket has opened", "")

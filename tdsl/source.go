@@ -40,7 +40,8 @@ func readSource(name string, src io.Reader) (string, error) {
 }
 
 // malformed returns the length of the malformed sequence that b starts with: as
-// many bytes as could begin a character (Unicode section 3.9, maximal subpart).
+// many bytes as could begin a character (Unicode section 3.9, maximal subpart);
+// half of a surrogate pair, which Java takes whole, is one as well.
 func malformed(b []byte) int {
 	low, high, more := byte(0x80), byte(0xBF), 0
 	switch c := b[0]; {
@@ -50,8 +51,6 @@ func malformed(b []byte) int {
 		more = 2
 		if c == 0xE0 {
 			low = 0xA0
-		} else if c == 0xED {
-			high = 0x9F
 		}
 	case c >= 0xF0 && c <= 0xF4:
 		more = 3

@@ -35,6 +35,17 @@ func bind(domains []string, components []*pushBean) (map[string]*pushBean, error
 	return out, nil
 }
 
+// firstDomain is the first of the domains that a component takes, empty when it
+// takes none.
+func firstDomain(p *pushBean, domains []string, components []*pushBean) string {
+	for _, d := range domains {
+		if bound, err := bind([]string{d}, components); err == nil && bound[d] == p {
+			return d
+		}
+	}
+	return ""
+}
+
 func matching(components []*pushBean, is func(*pushBean) bool) (out []*pushBean) {
 	for _, p := range components {
 		if is(p) {

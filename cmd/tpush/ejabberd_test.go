@@ -34,6 +34,14 @@ modules:
   mod_offline: {}
 `
 
+// ejabberdNames is where ejabberd's machine looks names up.
+const ejabberdNames = `
+{lookup, [file, native]}.
+{host, {127,0,0,1}, ["localhost"]}.
+{resolv_conf, ""}.
+{nameserver, {127,0,0,1}, %d}.
+`
+
 // startEjabberd starts an ejabberd with the accounts alice and bob at a.test.
 func startEjabberd(t *testing.T) *server {
 	t.Helper()
@@ -52,10 +60,8 @@ func startEjabberd(t *testing.T) *server {
 	if err := os.WriteFile(config, fmt.Appendf(nil, ejabberdConfig, s.clients, s.components), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if inetrc, err := os.ReadFile("/etc/ejabberd/inetrc"); err == nil {
-		if err := os.WriteFile(filepath.Join(folder, "inetrc"), inetrc, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.WriteFile(filepath.Join(folder, "inetrc"), fmt.Appendf(nil, ejabberdNames, serveNames(t)), 0o644); err != nil {
+		t.Fatal(err)
 	}
 	control := func(args ...string) *exec.Cmd {
 		flags := []string{"--config-dir", folder, "--logs", folder, "--spool", folder, "--node", fmt.Sprintf("tpush%d@localhost", s.clients)}
@@ -64,6 +70,7 @@ func startEjabberd(t *testing.T) *server {
 		return cmd
 	}
 	s.run(t, func() *exec.Cmd { return control("foreground") })
+	s.control = control
 	s.quit = func() { _ = control("stop").Run() }
 	for _, user := range []string{"alice", "bob"} {
 		eventually(t, "ejabberd registers "+user, func() bool {

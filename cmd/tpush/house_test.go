@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"mellium.im/":                         {"component/", "providers/fcmxmpp", "cmd/tpush"},
 	"modernc.org/sqlite":                  {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
+	"github.com/jackc/pgx/v5":             {"repository"},
 	"github.com/sideshow/apns2":           {"providers/apns"},
 	"software.sslmate.com/src/go-pkcs12":  {"providers/apns", "providers/apns/apnstest"},
 	"firebase.google.com/go/v4":           {"providers/fcm"},

@@ -136,14 +136,16 @@ func (c *command) field(name string) string {
 
 // TestThroughProsody is the main job, with nothing simulated but Apple: a
 // client registers its device through Prosody, goes away, gets a message, and
-// its push arrives; with an embedded database and with MariaDB, and again after
+// its push arrives; with an embedded database, MariaDB and PostgreSQL, and again after
 // a restart.
 func TestThroughProsody(t *testing.T) {
 	databases := map[string]string{"sqlite": "jdbc:sqlite:data/tpush.db"}
-	if uri := os.Getenv("TPUSH_TEST_MYSQL_URI"); uri != "" {
-		databases["mysql"] = uri + "&useSSL=false&allowPublicKeyRetrieval=true"
-	} else if os.Getenv("TPUSH_INTEGRATION") != "" {
-		t.Error("TPUSH_TEST_MYSQL_URI names no database (scripts/test starts one)")
+	for name, variable := range map[string]string{"mysql": "TPUSH_TEST_MYSQL_URI", "postgresql": "TPUSH_TEST_POSTGRES_URI"} {
+		if uri := os.Getenv(variable); uri != "" {
+			databases[name] = uri + "&useSSL=false&allowPublicKeyRetrieval=true"
+		} else if os.Getenv("TPUSH_INTEGRATION") != "" {
+			t.Errorf("%s names no database (scripts/test starts one)", variable)
+		}
 	}
 	needProgram(t, "prosody")
 	binary := builtProgram(t)
@@ -167,6 +169,11 @@ func mainJob(t *testing.T, binary string, server *server, databaseURI string, pa
 	}
 	t.Cleanup(apns.Close)
 	home := installation(t, apns, databaseURI, server.components)
+	install := exec.Command(binary, "schema", "install")
+	install.Dir = home
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("schema install: %v\n%s", err, out)
+	}
 	p := start(t, binary, home)
 	// One token for each run: the database may be there from an earlier one.
 	token := fmt.Sprintf("%064X", time.Now().UnixNano())

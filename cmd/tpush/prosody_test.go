@@ -48,7 +48,8 @@ type server struct {
 	clients, components int // ports
 	folder, log         string
 	start               func() *exec.Cmd
-	quit                func() // asks it to end; nil: by a signal
+	quit                func()                         // asks it to end; nil: by a signal
+	control             func(args ...string) *exec.Cmd // ejabberd's own tool
 	running             *exec.Cmd
 }
 
@@ -164,11 +165,20 @@ type client struct {
 
 func logIn(t *testing.T, p *server, user string) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	c, err := tryLogIn(t.Context(), t, p, user)
+	if err != nil {
+		t.Fatalf("log in as %s: %v", user, err)
+	}
+	return c
+}
+
+// tryLogIn is logIn while the server may be down.
+func tryLogIn(ctx context.Context, t *testing.T, p *server, user string) (*client, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	tcp, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.clients))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	me := jid.MustParse(user + "@a.test/phone")
 	// The loopback counts as secure: Prosody here has no certificate.
@@ -177,11 +187,18 @@ func logIn(t *testing.T, p *server, user string) *client {
 			xmpp.SASL("", user+"-secret", sasl.ScramSha1, sasl.Plain), xmpp.BindResource()}}
 	}))
 	if err != nil {
-		t.Fatalf("log in as %s: %v", user, err)
+		tcp.Close()
+		return nil, err
 	}
 	c := &client{t: t, session: s, served: make(chan error, 1)}
 	go func() { c.served <- s.Serve(nil) }()
-	return c
+	return c, nil
+}
+
+// drop ends the connection without a word.
+func (c *client) drop() {
+	c.session.Conn().Close()
+	<-c.served
 }
 
 // logOut ends the session and waits for its end.
@@ -197,25 +214,33 @@ func (c *client) logOut() {
 // request sends a request and decodes the answer's payload into v.
 func (c *client) request(typ stanza.IQType, to, payload string, v any) {
 	c.t.Helper()
+	if err := c.ask(typ, to, payload, v); err != nil {
+		c.t.Fatalf("request %s to %s: %v", payload, to, err)
+	}
+}
+
+// ask is request for one that may be answered with an error.
+func (c *client) ask(typ stanza.IQType, to, payload string, v any) error {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer cancel()
 	iq := stanza.IQ{Type: typ, ID: "c1-" + fmt.Sprint(time.Now().UnixNano())}
 	if to != "" {
 		iq.To = jid.MustParse(to)
 	}
-	if err := c.session.UnmarshalIQElement(ctx, xml.NewDecoder(strings.NewReader(payload)), iq, v); err != nil {
-		c.t.Fatalf("request %s to %s: %v", payload, to, err)
-	}
+	return c.session.UnmarshalIQElement(ctx, xml.NewDecoder(strings.NewReader(payload)), iq, v)
 }
 
 // say sends a chat message.
 func (c *client) say(to, body string) {
 	c.t.Helper()
-	err := c.session.Encode(c.t.Context(), struct {
+	if err := c.trySay(c.t.Context(), to, body); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) trySay(ctx context.Context, to, body string) error {
+	return c.session.Encode(ctx, struct {
 		stanza.Message
 		Body string `xml:"body"`
 	}{stanza.Message{To: jid.MustParse(to), Type: stanza.ChatMessage}, body})
-	if err != nil {
-		c.t.Fatal(err)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/tpush/tpush/beans"
 )
@@ -18,19 +19,17 @@ type runCommand struct {
 	source
 	Strict   bool     `help:"Refuse a configuration that has errors or warnings."`
 	Activate []string `help:"Serve a bean that the file marks active: false." placeholder:"NAME"`
-	Debug    bool     `help:"Log at debug level."`
+	Debug    bool     `help:"Log everything, also on the console."`
+
+	LogFormat string        `help:"Format of the log on the console: text, tigase or json." enum:"text,tigase,json" default:"text"`
+	Drain     time.Duration `help:"How long requests in work may take at the end." default:"30s"`
 }
 
 // Run implements the command.
 func (r *runCommand) Run(ctx context.Context, io streams) error {
 	ctx, stop := signalled(ctx)
 	defer stop()
-	level := slog.LevelInfo
-	if r.Debug {
-		level = slog.LevelDebug
-	}
-	l := slog.New(slog.NewTextHandler(io.err, &slog.HandlerOptions{Level: level}))
-	return serve(ctx, &r.source, io.err, l, r.Strict, r.Activate)
+	return r.serve(ctx, io.err)
 }
 
 // signalled returns a context that ends at the first SIGTERM or SIGINT; the
@@ -60,33 +59,39 @@ func signalled(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-// serve loads a configuration, builds its beans and runs them until ctx ends.
-func serve(ctx context.Context, src *source, w io.Writer, l *slog.Logger, strict bool, activate []string) error {
-	file, err := src.load(w)
+// serve loads the configuration, builds its beans and runs them until ctx ends.
+func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
+	file, err := r.load(w)
 	if err != nil {
 		return err
 	}
-	g, err := beans.Build(ctx, file, src.environment(file), classes(src.Home), l, activate...)
+	env := r.environment(file)
+	l := openLogs(w, r.LogFormat, r.Debug, r.Home, logging(file, env))
+	defer l.Close()
+	g, err := beans.Build(ctx, file, env, classes(r.Home), l.Logger, r.Activate...)
 	for _, f := range g.Findings {
-		l.Log(ctx, levelOf(f.Severity), f.Msg, "at", f.Pos.String(), "advice", f.Hint)
+		attrs := []any{"at", f.Pos.String()}
+		if f.Hint != "" {
+			attrs = append(attrs, "advice", f.Hint)
+		}
+		l.Log(ctx, levelOf(f.Severity), f.Msg, attrs...)
 	}
 	if err != nil {
 		printFailure(w, err)
 		return exit(exitConfig)
 	}
-	if strict && (g.Findings.Count(beans.Fault)+g.Findings.Count(beans.Warning) > 0 || len(g.Failed()) > 0) {
+	if r.Strict && (g.Findings.Count(beans.Fault)+g.Findings.Count(beans.Warning) > 0 || len(g.Failed()) > 0) {
 		fmt.Fprintln(w, "tpush: the configuration has errors or warnings, and --strict is set")
 		return errors.Join(exit(exitConfig), g.Close())
 	}
-	l.Info("started", "version", versionText(), "config", src.name())
-	runErr := g.Run(ctx)
-	closeErr := g.Close()
-	if runErr != nil {
-		printFailure(w, runErr)
-		return exit(exitConfig)
+	showConfig(g, env)
+	l.Info("started", "version", versionText(), "config", r.name())
+	if err := r.live(ctx, g, l); err != nil {
+		printFailure(w, err)
+		return errors.Join(exit(exitConfig), g.Close())
 	}
-	if closeErr != nil {
-		return fmt.Errorf("stop: %w", closeErr)
+	if err := g.Close(); err != nil {
+		return fmt.Errorf("stop: %w", err)
 	}
 	l.Info("stopped")
 	return nil

@@ -23,7 +23,8 @@ type Handler interface {
 const (
 	// slots bounds the requests in work over all connections.
 	slots = 1024
-	// drainTime is how long requests in work may take at a shutdown.
+	// drainTime is how long requests in work may take at a shutdown, unless
+	// [Ext.LimitDrain] says otherwise.
 	drainTime = 30 * time.Second
 )
 
@@ -41,6 +42,7 @@ type Ext struct {
 	slots  chan struct{}
 	probes probes
 	pace   pace
+	drain  time.Duration
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -52,7 +54,7 @@ type Ext struct {
 // New reads the connection items of the configuration; it dials nothing and
 // reads no list yet. Relative file names are below home.
 func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
-	items, err := cfg.items(home)
+	items, err := cfg.items(home, l)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +63,7 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 			return nil, err
 		}
 	}
-	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, log: l,
+	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, drain: drainTime, log: l,
 		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") }}
 	for _, li := range lists {
 		e.lists = append(e.lists, list{List: li})
@@ -72,15 +74,21 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 // Domains are the component domains of the configured items, in their order:
 // the service JIDs that this program answers for. Lists may add others later.
 func (e *Ext) Domains() []string {
-	out := make([]string, len(e.fixed))
+	var out []string
 	for i := range e.fixed {
-		out[i] = e.fixed[i].Domain
+		if !slices.Contains(out, e.fixed[i].Domain) {
+			out = append(out, e.fixed[i].Domain)
+		}
 	}
 	return out
 }
 
 // Route sets how it is found who answers for a domain. It is called before Run.
 func (e *Ext) Route(find func(domain string) (Handler, error)) { e.route = find }
+
+// LimitDrain sets how long requests in work may take at the end, 30 s otherwise.
+// It is called before Run.
+func (e *Ext) LimitDrain(d time.Duration) { e.drain = d }
 
 // Run keeps the connections until ctx ends. Then it stops reading, lets the
 // requests in work be answered for at most 30 s, and closes all streams. Lists
@@ -209,6 +217,10 @@ type Connection struct {
 	Since    time.Time // when the oldest of them was established
 	Single   bool      // the server takes one connection per domain
 	Connects int       // streams established since the start
+	// Failure is why the last stream ended or did not come about, with the time;
+	// it stays after a success.
+	Failure   string
+	FailureAt time.Time
 }
 
 // Connections returns the state of all connections, in the items' order.

@@ -33,10 +33,20 @@ func (c *Component) mayRun(cmd *command, from jid.JID) bool {
 	return !ruled && cmd.everyone
 }
 
+// mayManage reports whether somebody may deal with other users' devices through
+// a command: administrators, and those whom a rule for the command names. A rule
+// that lets many in, such as LOCAL, lets them at their own devices only.
+func (c *Component) mayManage(cmd *command, from jid.JID) bool {
+	return c.isAdmin(from) || slices.ContainsFunc(c.cfg.Commands[cmd.node], func(rule string) bool {
+		who, err := jid.Parse(strings.TrimSpace(rule))
+		return err == nil && who.Localpart() != "" && who.Equal(from.Bare())
+	})
+}
+
 func (c *Component) isAdmin(from jid.JID) bool {
 	return slices.ContainsFunc(c.cfg.Admins, func(a string) bool {
 		admin, err := jid.Parse(strings.TrimSpace(a))
-		return err == nil && admin.Equal(from.Bare())
+		return err == nil && admin.Bare().Equal(from.Bare())
 	})
 }
 

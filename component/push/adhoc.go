@@ -6,9 +6,11 @@ import (
 	"encoding/xml"
 	"fmt"
 
+	"github.com/tpush/tpush/component/stats"
 	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/repository"
 	"mellium.im/xmpp/form"
+	"mellium.im/xmpp/jid"
 )
 
 // command is one ad-hoc command (XEP-0050). None keeps a session: what decides
@@ -18,11 +20,19 @@ type command struct {
 	name     string
 	group    string
 	everyone bool // it is for all users, unless the configuration says otherwise
-	// form is the first step.
-	form func() *xmpp.Form
-	// run is the second: it gets the submitted form and returns that of the
-	// result.
-	run func(ctx context.Context, q *xmpp.IQ, in *xmpp.Form) (*xmpp.Form, error)
+	// form is the first step; nil: the command needs no values and runs at once.
+	form func(ctx context.Context, r *commandRequest) (*xmpp.Form, error)
+	// run gets the submitted form and returns that of the result; one of type
+	// form is the next step.
+	run func(ctx context.Context, r *commandRequest) (*xmpp.Form, error)
+}
+
+// commandRequest is one step of a command as somebody asks for it.
+type commandRequest struct {
+	from    jid.JID
+	service string
+	others  bool       // the sender may deal with other users' devices
+	form    *xmpp.Form // submitted; empty at the first step
 }
 
 type commandXML struct {
@@ -68,26 +78,52 @@ func (c *Component) adHoc(ctx context.Context, q *xmpp.IQ) (any, error) {
 	if !c.mayRun(cmd, from) {
 		return nil, ErrNotAllowed
 	}
-	out := commandXML{Node: in.Node, SessionID: in.SessionID}
+	out := &commandXML{Node: in.Node, SessionID: in.SessionID}
+	r := &commandRequest{from: from, service: serviceOf(q.To), others: c.mayManage(cmd, from), form: in.Form}
 	switch {
 	case in.Action == "cancel" || in.Form != nil && in.Form.Type == form.TypeCancel:
 		out.Status = "canceled"
-	case in.Form == nil || in.Action == "prev":
-		out.Status = "executing"
-		out.SessionID = rand.Text()
-		out.Actions = &actionsXML{Execute: "complete"}
-		out.Form = cmd.form()
-		out.Form.Type = form.TypeForm
-	case in.Form.Type != form.TypeSubmit && in.Form.Type != "":
+		return out, nil
+	case in.Form != nil && in.Form.Type != form.TypeSubmit && in.Form.Type != "":
 		return nil, &InputError{Text: "the form must be of type submit"}
-	default:
-		result, err := cmd.run(ctx, q, in.Form)
-		if err != nil {
-			return nil, err
-		}
-		out.Status = "completed"
-		out.Form = result
-		out.Form.Type = form.TypeResult
 	}
+	c.service.stats.Counter(stats.Desc{Name: "adhoc-command/" + cmd.node + "/Executions", Level: stats.Fine}).Inc()
+	result, err := cmd.step(ctx, r, in.Action == "prev")
+	if err != nil {
+		return nil, err
+	}
+	out.show(result)
 	return out, nil
+}
+
+// step runs the first step when no form was submitted, else the second.
+func (cmd *command) step(ctx context.Context, r *commandRequest, back bool) (*xmpp.Form, error) {
+	first := cmd.form != nil && (r.form == nil || back)
+	if r.form == nil || back {
+		r.form = &xmpp.Form{}
+	}
+	if !first {
+		return cmd.run(ctx, r)
+	}
+	f, err := cmd.form(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	f.Type = form.TypeForm
+	return f, nil
+}
+
+// show puts a step's form into the answer. Further steps belong to a session
+// for clients that want one.
+func (out *commandXML) show(f *xmpp.Form) {
+	out.Form, out.Status = f, "completed"
+	if f.Type != form.TypeForm {
+		f.Type = form.TypeResult
+		return
+	}
+	out.Status = "executing"
+	out.Actions = &actionsXML{Execute: "complete"}
+	if out.SessionID == "" {
+		out.SessionID = rand.Text()
+	}
 }

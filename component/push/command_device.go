@@ -22,21 +22,13 @@ func (c *Component) registerCommand() command {
 	return command{
 		node: "register-device",
 		name: "Register device", everyone: true,
-		form: func() *xmpp.Form {
+		form: func(context.Context, *commandRequest) (*xmpp.Form, error) {
 			f := c.deviceForm("Register device", "Choose a provider and give the token of the device.")
 			f.Fields = append(f.Fields, xmpp.Field{Var: fieldSecondToken, Type: form.TypeText, Label: "Second device token (VoIP)"})
-			return f
+			return f, nil
 		},
-		run: func(ctx context.Context, q *xmpp.IQ, in *xmpp.Form) (*xmpp.Form, error) {
-			from, err := q.FromJID()
-			if err != nil {
-				return nil, err
-			}
-			d, p, err := c.service.Register(ctx, serviceOf(q.To), from, Registration{
-				Provider:    in.Value(fieldProvider),
-				Token:       in.Value(fieldToken),
-				SecondToken: in.Value(fieldSecondToken),
-			})
+		run: func(ctx context.Context, r *commandRequest) (*xmpp.Form, error) {
+			d, p, err := c.service.Register(ctx, r.service, r.from, r.registration())
 			if err != nil {
 				return nil, err
 			}
@@ -54,24 +46,20 @@ func (c *Component) unregisterCommand() command {
 	return command{
 		node: "unregister-device",
 		name: "Unregister device", everyone: true,
-		form: func() *xmpp.Form {
-			return c.deviceForm("Unregister device", "Choose the provider and give the token that the device was registered with.")
+		form: func(context.Context, *commandRequest) (*xmpp.Form, error) {
+			return c.deviceForm("Unregister device", "Choose the provider and give the token that the device was registered with."), nil
 		},
-		run: func(ctx context.Context, q *xmpp.IQ, in *xmpp.Form) (*xmpp.Form, error) {
-			from, err := q.FromJID()
-			if err != nil {
-				return nil, err
-			}
-			err = c.service.Unregister(ctx, serviceOf(q.To), from, Registration{
-				Provider: in.Value(fieldProvider),
-				Token:    in.Value(fieldToken),
-			})
-			if err != nil {
+		run: func(ctx context.Context, r *commandRequest) (*xmpp.Form, error) {
+			if _, err := c.service.Unregister(ctx, r.service, r.from, r.registration()); err != nil {
 				return nil, err
 			}
 			return &xmpp.Form{Title: "Unregister device", Instructions: "The device is no longer registered."}, nil
 		},
 	}
+}
+
+func (r *commandRequest) registration() Registration {
+	return Registration{Provider: r.form.Value(fieldProvider), Token: r.form.Value(fieldToken), SecondToken: r.form.Value(fieldSecondToken)}
 }
 
 // deviceForm is the first step of both commands: provider and token.

@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/xml"
 	"log/slog"
+	"time"
 
 	"github.com/tpush/tpush/component/xmpp"
 	"mellium.im/xmpp/stanza"
@@ -37,6 +38,8 @@ type Component struct {
 	log      *slog.Logger
 	handlers map[request]handler
 	commands []command
+	config   func() (string, error)
+	seen     traffic
 }
 
 // request is what a handler is found by.
@@ -52,7 +55,8 @@ type handler func(ctx context.Context, q *xmpp.IQ) (payload any, err error)
 // in answers to jabber:iq:version.
 func NewComponent(s *Service, cfg Config, version string, l *slog.Logger) *Component {
 	c := &Component{service: s, cfg: cfg, version: version, log: l}
-	c.commands = []command{c.registerCommand(), c.unregisterCommand()}
+	c.seen = newTraffic(s.stats)
+	c.commands = append([]command{c.registerCommand(), c.unregisterCommand()}, append(c.accountCommands(), c.adminCommands()...)...)
 	c.handlers = map[request]handler{
 		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  c.discoInfo,
 		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: c.discoItems,
@@ -64,8 +68,22 @@ func NewComponent(s *Service, cfg Config, version string, l *slog.Logger) *Compo
 	return c
 }
 
+// Service returns the use cases.
+func (c *Component) Service() *Service { return c.service }
+
+// ShowConfig says where the text of the effective configuration comes from,
+// secrets masked, for administrators. It is called before requests come.
+func (c *Component) ShowConfig(text func() (string, error)) { c.config = text }
+
 // HandleIQ answers one request.
 func (c *Component) HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
+	began := time.Now()
+	a := c.answer(ctx, q)
+	c.seen.note(q, a, time.Since(began))
+	return a
+}
+
+func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	if q.Children != 1 {
 		return q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "a request has exactly one child element"))
 	}

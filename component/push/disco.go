@@ -3,9 +3,12 @@ package push
 import (
 	"context"
 	"encoding/xml"
+	"maps"
+	"slices"
 
 	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/repository"
+	"mellium.im/xmpp/form"
 )
 
 type discoInfo struct {
@@ -13,6 +16,7 @@ type discoInfo struct {
 	Node     string         `xml:"node,attr,omitempty"`
 	Identity *discoIdentity `xml:"identity"`
 	Features []discoFeature `xml:"feature"`
+	Contacts *xmpp.Form     `xml:"jabber:x:data x"`
 }
 
 type discoIdentity struct {
@@ -58,6 +62,7 @@ func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
 		for _, p := range c.service.Providers() {
 			out.Features = append(out.Features, features(append([]string{p.ID}, p.Aliases...)...)...)
 		}
+		out.Contacts = contacts(c.cfg.Contacts)
 	case asked.Node == nsCommands:
 		out.Identity = &discoIdentity{"automation", "command-list", Name}
 		out.Features = features(nsCommands)
@@ -100,4 +105,30 @@ func features(vars ...string) []discoFeature {
 		out[i] = discoFeature{v}
 	}
 	return out
+}
+
+// contactKinds are those of XEP-0157, in the order in which Tigase shows them.
+var contactKinds = []string{"abuse-addresses", "admin-addresses", "feedback-addresses", "sales-addresses", "security-addresses", "support-addresses"}
+
+// contacts is the form with the addresses of the people behind the service
+// (XEP-0157 section 2); nil when there are none. Kinds of one's own come last.
+func contacts(addresses map[string][]string) *xmpp.Form {
+	f := &xmpp.Form{Type: form.TypeResult, Fields: []xmpp.Field{{Var: "FORM_TYPE", Type: form.TypeHidden, Values: []string{"http://jabber.org/network/serverinfo"}}}}
+	add := func(kind string) {
+		if list := addresses[kind]; len(list) > 0 {
+			f.Fields = append(f.Fields, xmpp.Field{Var: kind, Type: form.TypeListMulti, Values: list})
+		}
+	}
+	for _, kind := range contactKinds {
+		add(kind)
+	}
+	for _, kind := range slices.Sorted(maps.Keys(addresses)) {
+		if !slices.Contains(contactKinds, kind) {
+			add(kind)
+		}
+	}
+	if len(f.Fields) == 1 {
+		return nil
+	}
+	return f
 }

@@ -14,6 +14,15 @@ type InputError struct{ Text string }
 // Error returns the sentence.
 func (e *InputError) Error() string { return e.Text }
 
+// LimitError says in a sentence for people that there is too much of something.
+type LimitError struct {
+	Text    string
+	Passing bool // it may be tried again later
+}
+
+// Error returns the sentence.
+func (e *LimitError) Error() string { return e.Text }
+
 // ErrForbidden means that the sender may not do this.
 var ErrForbidden = errors.New("forbidden")
 
@@ -35,6 +44,7 @@ func (e *publishError) Unwrap() error { return e.err }
 // type wait (reference: servers section 6, tigase-live section 4).
 func stanzaError(err error) stanza.Error {
 	var input *InputError
+	var limit *LimitError
 	var publish *publishError
 	published := errors.As(err, &publish)
 	switch {
@@ -44,10 +54,16 @@ func stanzaError(err error) stanza.Error {
 		return xmpp.NewError(stanza.Auth, stanza.Forbidden, "")
 	case errors.Is(err, repository.ErrNotFound):
 		return xmpp.NewError(stanza.Cancel, stanza.ItemNotFound, "")
+	case errors.Is(err, ErrNoStore):
+		return xmpp.NewError(stanza.Cancel, stanza.NotAllowed, err.Error())
 	case errors.As(err, &input) && published:
 		return xmpp.NewError(stanza.Wait, stanza.BadRequest, input.Text)
 	case errors.As(err, &input):
 		return xmpp.NewError(stanza.Modify, stanza.BadRequest, input.Text)
+	case errors.As(err, &limit) && limit.Passing:
+		return xmpp.NewError(stanza.Wait, stanza.ResourceConstraint, limit.Text)
+	case errors.As(err, &limit):
+		return xmpp.NewError(stanza.Cancel, stanza.ResourceConstraint, limit.Text)
 	}
 	return xmpp.NewError(stanza.Wait, stanza.InternalServerError, "")
 }

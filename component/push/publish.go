@@ -14,68 +14,92 @@ import (
 
 // pubsubXML is a publish as XEP-0357 section 6 has it. Unknown children are
 // passed over, the form's FORM_TYPE is not looked at (Tigase's differs by
-// version), and the publish-options belong to the client's own server.
+// version), and the publish-options belong to the client's own server. The tags
+// say what [pubsubXML.read] does; a test compares the two.
 type pubsubXML struct {
-	XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
-	Publish *struct {
-		Node  string `xml:"node,attr"`
-		Items []struct {
-			Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
-		} `xml:"http://jabber.org/protocol/pubsub item"`
-	} `xml:"http://jabber.org/protocol/pubsub publish"`
+	XMLName xml.Name    `xml:"http://jabber.org/protocol/pubsub pubsub"`
+	Publish *publishXML `xml:"http://jabber.org/protocol/pubsub publish"`
+}
+
+type publishXML struct {
+	Node  string    `xml:"node,attr"`
+	Items []itemXML `xml:"http://jabber.org/protocol/pubsub item"`
+}
+
+type itemXML struct {
+	Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
 }
 
 type notificationXML struct {
-	Form      *xmpp.Form `xml:"jabber:x:data x"`
-	Priority  string     `xml:"tigase:push:priority:0 priority"`
-	Groupchat *struct {
-		Nickname string `xml:"nickname"`
-	} `xml:"http://tigase.org/protocol/muc#offline groupchat"`
-	Encrypted *struct {
-		IV   string `xml:"iv,attr"`
-		Type string `xml:"type,attr"`
-		Data string `xml:",chardata"`
-	} `xml:"tigase:push:encrypt:0 encrypted"`
-	Jingle *struct {
-		Action string   `xml:"action,attr"`
-		SID    string   `xml:"sid,attr"`
-		Media  []string `xml:"media"`
-	} `xml:"tigase:push:jingle:0 jingle"`
-	Meet *struct {
-		ID    string   `xml:"id,attr"`
-		Media []string `xml:"media"`
-	} `xml:"tigase:push:meet:0 meet"`
-	Event *struct {
-		Name string `xml:"name,attr"`
-	} `xml:"http://tigase.org/protocol/account#event event"`
+	Form      *xmpp.Form    `xml:"jabber:x:data x"`
+	Priority  string        `xml:"tigase:push:priority:0 priority"`
+	Groupchat *groupchatXML `xml:"http://tigase.org/protocol/muc#offline groupchat"`
+	Encrypted *encryptedXML `xml:"tigase:push:encrypt:0 encrypted"`
+	Jingle    *jingleXML    `xml:"tigase:push:jingle:0 jingle"`
+	Meet      *meetXML      `xml:"tigase:push:meet:0 meet"`
+	Event     *eventXML     `xml:"http://tigase.org/protocol/account#event event"`
+}
+
+type groupchatXML struct {
+	Nickname string `xml:"nickname"`
+}
+
+type encryptedXML struct {
+	IV   string `xml:"iv,attr"`
+	Type string `xml:"type,attr"`
+	Data string `xml:",chardata"`
+}
+
+type jingleXML struct {
+	Action string   `xml:"action,attr"`
+	SID    string   `xml:"sid,attr"`
+	Media  []string `xml:"media"`
+}
+
+type meetXML struct {
+	ID    string   `xml:"id,attr"`
+	Media []string `xml:"media"`
+}
+
+type eventXML struct {
+	Name string `xml:"name,attr"`
 }
 
 // publish takes one publish of a server and answers when the push service has.
 func (c *Component) publish(ctx context.Context, q *xmpp.IQ) (any, error) {
-	if err := c.mayPublish(q); err != nil {
-		return nil, err
+	err := c.mayPublish(q)
+	if err == nil {
+		if err = c.pushOut(ctx, q); err != nil {
+			err = &publishError{err}
+		}
 	}
+	c.service.counts.publish(err)
+	return nil, err
+}
+
+// pushOut pushes what a request publishes.
+func (c *Component) pushOut(ctx context.Context, q *xmpp.IQ) error {
 	node, n, err := parsePublish(q)
 	if err != nil {
-		return nil, &publishError{err}
+		return err
 	}
-	if err := c.service.Publish(ctx, serviceOf(q.To), node, n); err != nil {
-		return nil, &publishError{err}
-	}
-	return nil, nil
+	return c.service.Publish(ctx, serviceOf(q.To), node, n)
 }
 
 // mayPublish lets servers publish, not users: clients can send publishes
-// through Prosody and ejabberd.
+// through Prosody and ejabberd. Servers publish from their bare domain, Tigase
+// from one with a resource of its own.
 func (c *Component) mayPublish(q *xmpp.IQ) error {
 	from, err := q.FromJID()
 	if err != nil {
 		return err
 	}
-	if from.Localpart() != "" {
+	if from.Localpart() != "" || from.Resourcepart() != "" && !tigaseResource.MatchString(q.From) {
 		return ErrForbidden
 	}
-	if len(c.cfg.Publishers) > 0 && !slices.Contains(c.cfg.Publishers, from.Domainpart()) {
+	if len(c.cfg.Publishers) > 0 && !slices.ContainsFunc(c.cfg.Publishers, func(p string) bool {
+		return strings.EqualFold(strings.TrimSpace(p), from.Domainpart())
+	}) {
 		return ErrForbidden
 	}
 	return nil
@@ -84,9 +108,7 @@ func (c *Component) mayPublish(q *xmpp.IQ) error {
 // parsePublish reads the node and the notification out of a request.
 func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
 	var in pubsubXML
-	if err := q.Decode(&in); err != nil {
-		return "", n, &InputError{Text: err.Error()}
-	}
+	in.read(q)
 	if in.Publish == nil {
 		return "", n, &InputError{Text: "there is no publish"}
 	}
@@ -95,7 +117,7 @@ func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error)
 	}
 	for _, item := range in.Publish.Items {
 		if item.Notification != nil {
-			return in.Publish.Node, item.Notification.notification(fromTigase(q.From)), nil
+			return in.Publish.Node, item.Notification.notification(fromTigase(q.From, item.Notification.Form)), nil
 		}
 	}
 	return "", n, &InputError{Text: "there is no item with a push notification"}

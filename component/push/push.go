@@ -7,19 +7,34 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/repository"
 )
 
-// perNode is how many devices of one node are pushed to at a time.
-const perNode = 8
+const (
+	// perNode is how many devices of one node are pushed to at a time.
+	perNode = 8
+	// publishTime is how long a publish may take; ejabberd waits 32 s for the
+	// answer.
+	publishTime = 25 * time.Second
+	// storeTime is how long the outcome of a push that took all of that may
+	// take to be stored.
+	storeTime = 5 * time.Second
+)
 
-// Publish pushes a notification to the devices of a node. The result is nil
-// when a push service accepted one; the error wraps [repository.ErrNotFound]
-// when the node has no device, or none that lives, and anything else means that
-// the registration is to be kept.
+// Publish pushes a notification to the devices of a node, within 25 s. The
+// result is nil when a push service accepted one; the error wraps
+// [repository.ErrNotFound] when the node has no device, or none that lives, and
+// anything else means that the registration is to be kept.
 func (s *Service) Publish(ctx context.Context, service, node string, n providers.Notification) error {
+	ctx, cancel := context.WithTimeout(ctx, publishTime)
+	defer cancel()
+	devices, err := s.byNode(ctx, service, node)
+	if err != nil {
+		return err
+	}
 	if contentless(&n) {
 		switch s.cfg.Contentless {
 		case contentlessDrop:
@@ -28,17 +43,24 @@ func (s *Service) Publish(ctx context.Context, service, node string, n providers
 			n.Priority = providers.Low
 		}
 	}
-	devices, err := s.devices.ByNode(ctx, service, node)
-	if err != nil {
-		return fmt.Errorf("look up node: %w", err)
-	}
-	if len(devices) == 0 {
-		return fmt.Errorf("node: %w", repository.ErrNotFound)
-	}
 	if len(devices) == 1 {
 		return s.pushTo(ctx, devices[0], n)
 	}
 	return together(s.pushAll(ctx, devices, n))
+}
+
+// byNode finds the devices of a node: at least one, or an error.
+func (s *Service) byNode(ctx context.Context, service, node string) ([]repository.Device, error) {
+	for _, domain := range s.domains(service) {
+		devices, err := s.devices.ByNode(ctx, domain, node)
+		if err != nil {
+			return nil, fmt.Errorf("look up node: %w", err)
+		}
+		if len(devices) > 0 {
+			return devices, nil
+		}
+	}
+	return nil, fmt.Errorf("node: %w", repository.ErrNotFound)
 }
 
 // pushAll pushes to several devices, some at a time, and waits for all.
@@ -75,27 +97,66 @@ func together(errs []error) error {
 	return errs[0]
 }
 
-// pushTo pushes to one device and does what the outcome asks for.
+// pushTo pushes to one device, or shares the outcome of a push that is the same.
 func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.Notification) error {
-	n.ID, n.Account = newUUID(), d.Account
-	if contentless(&n) {
+	n.Account = d.Account
+	key, news, keep := shared(&d, &n)
+	if key == "" {
+		return s.pushOne(ctx, d, n)
+	}
+	joined, err := s.flights.do(ctx, key, news, keep, func() error { return s.pushOne(ctx, d, n) })
+	if joined {
+		s.counts.joined.Inc()
+	}
+	return err
+}
+
+// pushOne pushes to one device and does what the outcome asks for.
+func (s *Service) pushOne(ctx context.Context, d repository.Device, n providers.Notification) error {
+	e, err := s.send(ctx, &d, n)
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+		defer cancel()
+	}
+	result := s.settle(ctx, d, &e, n.Event, err)
+	s.journal.add(d.Provider, e)
+	return result
+}
+
+// send pushes once and describes what came of it.
+func (s *Service) send(ctx context.Context, d *repository.Device, n providers.Notification) (Entry, error) {
+	n.ID = newUUID()
+	if blank(&n) {
 		n.Collapse = accountKey(d.Account)
 	}
-	sandbox := d.Sandbox
-	err := s.attempt(ctx, &d, n, &sandbox)
-	s.note(ctx, d, n, sandbox, err)
+	e := Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(&n), PushID: n.ID, Sandbox: d.Sandbox}
+	err := s.attempt(ctx, d, n, &e)
+	e.end(err)
+	return e, err
+}
+
+// settle does what an outcome asks for and returns that of the publish.
+func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, event string, err error) error {
+	dead := s.dead(d, err)
+	s.counts.count(e, d.Provider, err, dead)
+	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: e.Sandbox, Reason: e.Reason}
+	if err := s.devices.NoteOutcome(ctx, d, o); err != nil {
+		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err)
+	}
+	if err != nil {
+		s.warn(d, e.PushID, err)
+	}
 	switch {
-	case err == nil && n.Event == eventAccountRemoved:
+	case err == nil && event == eventAccountRemoved:
 		// Nothing will be pushed to it again; the push itself was accepted.
-		return s.remove(ctx, d, repository.ReasonAccount, nil)
+		return s.remove(ctx, d, e, repository.ReasonAccount, nil)
 	case err == nil:
 		return nil
-	case s.dead(d, err):
-		why := repository.ReasonGone
-		if providers.KindOf(err) == providers.Doubtful {
-			why = repository.ReasonDoubtful
-		}
-		return s.remove(ctx, d, why, repository.ErrNotFound)
+	case dead && e.Kind == providers.Doubtful.String():
+		return s.remove(ctx, d, e, repository.ReasonDoubtful, repository.ErrNotFound)
+	case dead:
+		return s.remove(ctx, d, e, repository.ReasonGone, repository.ErrNotFound)
 	}
 	return fmt.Errorf("push: %w", err)
 }
@@ -103,12 +164,12 @@ func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.N
 const eventAccountRemoved = "account-removed"
 
 // attempt pushes; a call whose second token or credential is of no use goes
-// once more, as an alert to the first token. sandbox is changed when the push
-// was accepted in the other environment.
-func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, sandbox *bool) error {
+// once more, as an alert to the first token. The entry learns which environment
+// answered.
+func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, e *Entry) error {
 	to := providers.Target{Account: d.Account, Token: d.Token, SecondToken: d.SecondToken,
 		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox,
-		Moved: func(to bool) { *sandbox = to }}
+		Moved: func(to bool) { e.Sandbox = to }}
 	err := s.set.Push(ctx, d.Provider, to, n)
 	var pe *providers.Error
 	if !errors.As(err, &pe) || !pe.Second {
@@ -116,18 +177,30 @@ func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers
 	}
 	switch {
 	case s.dead(*d, err):
-		s.warn(*d, n, err)
-		if err := s.devices.ClearSecondToken(ctx, *d); err != nil {
+		s.warn(*d, n.ID, err)
+		if err := s.clearSecondToken(ctx, *d); err != nil {
 			s.log.Warn("second token kept", "account", d.Account, "err", err)
 		}
 		d.SecondToken = ""
 	case pe.Kind == providers.Unauthorized, pe.Kind == providers.Refused:
-		s.warn(*d, n, err)
+		s.warn(*d, n.ID, err)
 	default:
 		return err
 	}
+	first := *e
+	first.end(err)
+	s.journal.add(d.Provider, first)
 	to.SecondToken = ""
 	return s.set.Push(ctx, d.Provider, to, n)
+}
+
+// clearSecondToken forgets a dead second token, but in careful mode.
+func (s *Service) clearSecondToken(ctx context.Context, d repository.Device) error {
+	if !s.cfg.RemoveDevices {
+		s.log.Info("second token would be forgotten (remove-devices is off)", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token))
+		return nil
+	}
+	return s.devices.ClearSecondToken(ctx, d)
 }
 
 // dead reports whether an answer is taken as proof that the token is dead. Not
@@ -147,52 +220,55 @@ func (s *Service) dead(d repository.Device, err error) bool {
 	return false
 }
 
+// errCareful is the outcome of a publish to a device that would be removed.
+var errCareful = errors.New("device kept: remove-devices is off")
+
 // remove takes a device out of the store, the one irreversible act here, and
 // returns result; with remove-devices off it removes nothing and the answer is
 // that of a passing failure.
-func (s *Service) remove(ctx context.Context, d repository.Device, why repository.Reason, result error) error {
-	attrs := []any{"why", why, "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token)}
+func (s *Service) remove(ctx context.Context, d repository.Device, e *Entry, why repository.Reason, result error) error {
 	if !s.cfg.RemoveDevices {
-		s.log.Info("device would be removed (remove-devices is off)", attrs...)
+		s.log.Info("device would be removed (remove-devices is off)", "why", why, "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token))
 		if result == nil {
 			return nil
 		}
-		return errors.New("device kept: remove-devices is off")
+		return errCareful
 	}
-	if err := s.devices.Remove(ctx, d, why); err != nil && !errors.Is(err, repository.ErrNotFound) {
+	switch err := s.devices.Remove(ctx, d, why); {
+	case errors.Is(err, repository.ErrNotFound):
+		// Somebody else removed it, or it was registered again meanwhile: the
+		// same node then stands for a device that lives.
+		if left, err := s.devices.ByNode(ctx, d.Service, d.Node); err != nil || len(left) > 0 {
+			return errors.Join(errors.New("registered again"), err)
+		}
+	case err != nil:
 		return fmt.Errorf("remove device: %w", err)
+	default:
+		e.Removed = why
+		s.noteRemoval(d, why)
 	}
-	s.log.Info("device removed", attrs...)
 	return result
 }
 
-// note keeps the outcome with the device and in the log.
-func (s *Service) note(ctx context.Context, d repository.Device, n providers.Notification, sandbox bool, err error) {
-	o := repository.Outcome{Time: now(), Accepted: err == nil, PushID: n.ID, Sandbox: sandbox}
-	if err != nil {
-		s.warn(d, n, err)
-		o.Reason = reason(err)
-	}
-	if err := s.devices.NoteOutcome(ctx, d, o); err != nil {
-		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err)
-	}
-}
-
-// warn writes the line that every push has that ends other than accepted.
-func (s *Service) warn(d repository.Device, n providers.Notification, err error) {
+// warn writes the line that every push has that ends other than accepted, though
+// not more than one a minute for each provider and reason.
+func (s *Service) warn(d repository.Device, id string, err error) {
 	ok, before := s.quiet.let(d.Provider+" "+reason(err), now())
 	if !ok {
 		return
 	}
 	s.log.Warn("push not accepted", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token),
-		"id", n.ID, "err", err, "before", before)
+		"id", id, "err", err, "before", before)
 }
 
 // reason is a push service's word for a failure, or its kind.
 func reason(err error) string {
 	var pe *providers.Error
-	if errors.As(err, &pe) && pe.Reason != "" {
+	switch {
+	case errors.As(err, &pe) && pe.Reason != "":
 		return pe.Reason
+	case errors.Is(err, providers.ErrInactive):
+		return "inactive"
 	}
 	return providers.KindOf(err).String()
 }

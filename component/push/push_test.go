@@ -34,6 +34,9 @@ type phones struct {
 	answers map[string]error
 	got     []providers.Notification
 	to      []providers.Target
+	used    []string // the tokens
+	pushes  int
+	gate    chan struct{} // when there is one, pushes wait until it is closed
 }
 
 func (p *phones) Info() providers.Info { return p.info }
@@ -45,11 +48,19 @@ func (p *phones) CheckToken(token string) error {
 	return nil
 }
 
-func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notification) error {
+func (p *phones) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
+	if p.gate != nil {
+		select {
+		case <-p.gate:
+		case <-ctx.Done():
+			return &providers.Error{Kind: providers.Unknown, Err: ctx.Err()}
+		}
+	}
 	p.mu.Lock()
+	p.pushes++
 	defer p.mu.Unlock()
 	token := to.Token
-	if n.Encrypted != nil && n.Encrypted.VoIP && to.SecondToken != "" {
+	if n.Rings() && to.SecondToken != "" {
 		token = to.SecondToken
 	}
 	if err := p.answers[token]; err != nil {
@@ -61,31 +72,36 @@ func (p *phones) Push(_ context.Context, to providers.Target, n providers.Notifi
 		}
 		return err
 	}
-	p.got, p.to = append(p.got, n), append(p.to, to)
+	p.got, p.to, p.used = append(p.got, n), append(p.to, to), append(p.used, token)
 	return nil
 }
 
 // world is a component on a real store with one scripted provider.
 type world struct {
-	t *testing.T
+	t testing.TB
 	*Component
 	phones  *phones
 	devices *repository.Devices
-	log     *strings.Builder
+	source  *repository.DataSource
+	text    *strings.Builder // of the log
+	log     *slog.Logger
 }
 
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, log: &strings.Builder{}}
-	l := slog.New(slog.NewTextHandler(w.log, nil))
+	w := &world{t: t, text: &strings.Builder{}}
+	l := slog.New(slog.NewTextHandler(w.text, nil))
+	w.log = l
 	ds, err := repository.Open("default", repository.Config{URI: "jdbc:sqlite:" + filepath.Join(t.TempDir(), "t.db"), Schema: true}, "", l)
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.source = ds
+	ds.Use(repository.UserTables)
+	w.devices = repository.NewDevices(ds, l)
 	if err := ds.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.devices = repository.NewDevices(ds, l)
 	t.Cleanup(func() { w.devices.Close(); ds.Close() })
 	w.phones = &phones{answers: map[string]error{}, info: providers.Info{ID: "tigase:messenger:apns:1", Aliases: []string{"apns-binary-api"}, Label: "APNs",
 		Features: []string{"tigase:push:encrypt:0"}, MaxPayload: 3072, AnyCase: true}}
@@ -97,7 +113,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	w.Component = NewComponent(NewService(w.devices, set, cfg, l), cfg, "1.0", l)
+	w.Component = NewComponent(NewService(Parts{Name: "push", Devices: w.devices, Providers: set, Log: l}, cfg), cfg, "1.0", l)
 	return w
 }
 
@@ -153,7 +169,7 @@ func want(t *testing.T, what, answer string, parts ...string) {
 	t.Helper()
 	for _, p := range parts {
 		if !strings.Contains(answer, p) {
-			t.Errorf("%s: answer %s\ndoes not hold %s", what, answer, p)
+			t.Errorf("%s: answer %.2000s\ndoes not hold %s", what, answer, p)
 		}
 	}
 }
@@ -289,11 +305,11 @@ func TestOutcomes(t *testing.T) {
 			if tc.kept && got[0].LastFailure.Reason == "" {
 				t.Error("the failure is not kept with the device")
 			}
-			if !strings.Contains(w.log.String(), "push not accepted") {
-				t.Errorf("the log says nothing:\n%s", w.log)
+			if !strings.Contains(w.text.String(), "push not accepted") {
+				t.Errorf("the log says nothing:\n%s", w.text)
 			}
-			if strings.Contains(w.log.String(), "AABB") {
-				t.Errorf("the log shows a token:\n%s", w.log)
+			if strings.Contains(w.text.String(), "AABB") {
+				t.Errorf("the log shows a token:\n%s", w.text)
 			}
 		})
 	}

@@ -5,14 +5,22 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/providers"
 )
 
 // tigaseResource is the resource that a Tigase server publishes from: the
 // SHA-256 of its cluster node's host name. Other servers use the bare domain.
-var tigaseResource = regexp.MustCompile(`^[^@/]+/[0-9a-f]{64}$`)
+var tigaseResource = regexp.MustCompile(`^[^@/]+/[0-9a-fA-F]{64}$`)
 
-func fromTigase(from string) bool { return tigaseResource.MatchString(from) }
+// tigaseForm is the form type of Tigase before 8.5. The first public version of
+// its push plugin (August 2019, for 8.0) publishes from the bare domain: there it
+// is the only mark. What a form holds never depends on its type.
+const tigaseForm = "urn:xmpp:push:0:summary"
+
+func fromTigase(from string, form *xmpp.Form) bool {
+	return tigaseResource.MatchString(from) || form != nil && form.Value("FORM_TYPE") == tigaseForm
+}
 
 // fromTigaseServer evens out Tigase's habits.
 //
@@ -56,9 +64,13 @@ func unescape(s string) string {
 
 var entity = regexp.MustCompile(`&(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6});`)
 
-// contentless reports whether a notification holds nothing to show: no form,
-// empty fields, or a server's own text.
-func contentless(n *providers.Notification) bool {
+// blank reports whether a notification holds nothing to show: no form, empty
+// fields, or a server's own text.
+func blank(n *providers.Notification) bool {
 	return n.Body == "" && n.Sender == "" && n.Encrypted == nil && n.Call == nil && n.Event == "" &&
-		!n.Groupchat && !n.Fetched() && n.Priority != providers.High
+		!n.Groupchat && !n.Fetched()
 }
+
+// contentless reports whether a notification is blank, and nothing says that it
+// is important: the configuration decides what becomes of it.
+func contentless(n *providers.Notification) bool { return blank(n) && n.Priority != providers.High }

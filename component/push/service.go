@@ -4,118 +4,96 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/tpush/tpush/component/stats"
+	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/repository"
-	"mellium.im/xmpp/jid"
 )
 
 // Devices stores registrations. [repository.Devices] is the real one.
 type Devices interface {
 	Register(ctx context.Context, k repository.Key, second, newNode string) (repository.Device, error)
-	Unregister(ctx context.Context, k repository.Key) (repository.Device, error)
+	Find(ctx context.Context, k repository.Key) (repository.Device, error)
 	ByNode(ctx context.Context, service, node string) ([]repository.Device, error)
+	ByAccount(ctx context.Context, service, account string) ([]repository.Device, error)
 	Remove(ctx context.Context, d repository.Device, why repository.Reason) error
+	Tombstones(ctx context.Context, service, account string) ([]repository.Tombstone, error)
+	TombstoneOf(ctx context.Context, k repository.Key) (repository.Tombstone, error)
 	ClearSecondToken(ctx context.Context, d repository.Device) error
 	NoteOutcome(ctx context.Context, d repository.Device, o repository.Outcome) error
+	Counts(ctx context.Context) ([]repository.Count, error)
+}
+
+// Certificates stores the push services' certificates that administrators set.
+// [repository.Certificates] is the real one.
+type Certificates interface {
+	Store(ctx context.Context, name string, c repository.Certificate) (version string, err error)
+	Load(ctx context.Context, name string) (repository.Certificate, error)
+	Versions(ctx context.Context) (map[string]string, error)
+	Remove(ctx context.Context, name string) error
+}
+
+// Sender sends stanzas that nobody has asked for. Package ext has the real one.
+type Sender interface {
+	Send(ctx context.Context, st xmpp.Stanza) error
+}
+
+// Parts are what the use cases work with.
+type Parts struct {
+	Name      string // of the push bean; certificates are stored below it
+	Devices   Devices
+	Providers *providers.Set
+	// Certificates may be nil: then none can be stored.
+	Certificates Certificates
+	Log          *slog.Logger
 }
 
 // Service holds the use cases; the faces (XMPP, HTTP, command line) call only
-// this.
+// this. Its methods may be called at the same time.
 type Service struct {
-	devices Devices
-	set     *providers.Set
-	cfg     Config
-	log     *slog.Logger
-	quiet   quiet
+	name         string
+	devices      Devices
+	set          *providers.Set
+	certificates Certificates
+	versions     versions
+	cfg          Config
+	sender       Sender
+	from         string // service JID of what is sent unasked
+	journal      *Journal
+	stats        *stats.Set
+	counts       counts
+	quiet        quiet
+	rate         rate
+	flights      flights
+	log          *slog.Logger
 }
 
-// NewService returns the use cases over a store and the providers.
-func NewService(d Devices, set *providers.Set, cfg Config, l *slog.Logger) *Service {
-	return &Service{devices: d, set: set, cfg: cfg, log: l}
+// NewService returns the use cases over their parts.
+func NewService(p Parts, cfg Config) *Service {
+	s := &Service{name: p.Name, devices: p.Devices, set: p.Providers, certificates: p.Certificates, cfg: cfg,
+		journal: NewJournal(), stats: stats.New(p.Name), log: p.Log}
+	s.rate.limit = cfg.PerMinute
+	s.counts = s.countedThings()
+	return s
 }
 
-// Providers describes the active providers.
+// Providers describes the active providers in the configuration's order.
 func (s *Service) Providers() []providers.Info { return s.set.Infos() }
 
-// Registration is what a client says of its device.
-type Registration struct {
-	Provider    string // provider id or alias
-	Token       string
-	SecondToken string // for calls; may be empty
-}
+// Journal returns what became of the last pushes.
+func (s *Service) Journal() *Journal { return s.journal }
 
-// Register stores the device of the sender's account and returns it with the
-// provider's description. The same device gets the same node again, and its
-// second token is replaced, also by none. An [*InputError] says what is wrong
-// with the registration.
-func (s *Service) Register(ctx context.Context, service string, from jid.JID, r Registration) (repository.Device, providers.Info, error) {
-	if from.Localpart() == "" {
-		return repository.Device{}, providers.Info{}, &InputError{Text: "only a user's address can register a device"}
-	}
-	p, key, err := s.key(service, from, r)
-	if err != nil {
-		return repository.Device{}, providers.Info{}, err
-	}
-	if err := p.CheckToken(r.Token); err != nil {
-		return repository.Device{}, providers.Info{}, &InputError{Text: "device-token: " + err.Error()}
-	}
-	if r.SecondToken != "" {
-		if err := p.CheckToken(r.SecondToken); err != nil {
-			return repository.Device{}, providers.Info{}, &InputError{Text: "device-second-token: " + err.Error()}
-		}
-	}
-	d, err := s.devices.Register(ctx, key, r.SecondToken, newUUID())
-	if err != nil {
-		return repository.Device{}, providers.Info{}, fmt.Errorf("register device: %w", err)
-	}
-	s.log.Info("device registered", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token), "node", d.Node)
-	return d, p.Info(), nil
-}
+// Stats returns the component's numbers.
+func (s *Service) Stats() *stats.Set { return s.stats }
 
-// Unregister removes the device of the sender's account. The error is
-// [repository.ErrNotFound] for an unknown device and for an unknown provider:
-// clients take exactly that for success.
-func (s *Service) Unregister(ctx context.Context, service string, from jid.JID, r Registration) error {
-	if r.Provider == "" || r.Token == "" {
-		return &InputError{Text: "provider and device-token are needed"}
-	}
-	_, key, err := s.key(service, from, r)
-	if err != nil {
-		return fmt.Errorf("%w: %w", repository.ErrNotFound, err)
-	}
-	d, err := s.devices.Unregister(ctx, key)
-	if err != nil {
-		return fmt.Errorf("unregister device: %w", err)
-	}
-	s.log.Info("device removed", "why", repository.ReasonUnregistered, "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token))
-	return nil
-}
-
-// key makes the registration's key and finds its provider.
-func (s *Service) key(service string, from jid.JID, r Registration) (providers.Provider, repository.Key, error) {
-	if r.Provider == "" {
-		return nil, repository.Key{}, &InputError{Text: "missing value for field provider"}
-	}
-	if r.Token == "" {
-		return nil, repository.Key{}, &InputError{Text: "missing value for field device-token"}
-	}
-	p, ok := s.set.Lookup(r.Provider)
-	if !ok {
-		return nil, repository.Key{}, &InputError{Text: fmt.Sprintf("there is no provider %q here", r.Provider)}
-	}
-	info := p.Info()
-	return p, repository.Key{
-		Service:   service,
-		Account:   from.Bare().String(),
-		Providers: append([]string{info.ID}, info.Aliases...),
-		Token:     r.Token,
-		AnyCase:   info.AnyCase,
-	}, nil
+// domains are the service JIDs under which the devices of a service may be
+// stored: its own first.
+func (s *Service) domains(service string) []string {
+	return append([]string{service}, s.cfg.FormerDomains...)
 }
 
 // serviceOf returns the service JID of the address that a request was sent to:

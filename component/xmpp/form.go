@@ -47,6 +47,24 @@ func (f *Form) Value(name string) string {
 	return ""
 }
 
+// Text returns the lines of the first of the named fields that has a value,
+// joined: a client sends one value for each line, or one with line breaks.
+func (f *Form) Text(names ...string) string {
+	for _, name := range names {
+		for i := range f.Fields {
+			if f.Fields[i].Var == name && len(f.Fields[i].Values) > 0 {
+				return strings.Join(f.Fields[i].Values, "\n")
+			}
+		}
+	}
+	return ""
+}
+
+// LinesField returns a text-multi field.
+func LinesField(name, label string, lines []string) Field {
+	return Field{Var: name, Type: form.TypeTextMulti, Label: label, Values: lines}
+}
+
 // TextField returns a text-single field: the one shape that every client reads.
 func TextField(name string, value string) Field {
 	return Field{Var: name, Type: form.TypeText, Values: []string{value}}

@@ -34,6 +34,8 @@ type IQ struct {
 	Payload []byte
 	// Error is what an answer of type error says, beside the payload.
 	Error *stanza.Error
+
+	marks []mark // of the payload's elements, if it came from a stream
 }
 
 var _ Stanza = (*IQ)(nil)

@@ -20,45 +20,73 @@ type binding struct {
 
 // namespaces are the declarations in scope, the innermost last.
 type namespaces struct {
-	list  []binding
-	known map[string]string
+	list   []binding
+	known  map[string]string
+	recent [16]string // of those, the last one of each length modulo 16
 }
 
-// declare adds the declarations of an element's tag.
-func (n *namespaces) declare(attrs []attribute, depth int) error {
-	for _, a := range attrs {
-		prefix, ok := declared(a.name)
-		if !ok {
-			continue
+// enter takes the declarations of an element's tag into scope and sees that its
+// prefixes are declared.
+func (n *namespaces) enter(t *token, depth int) error {
+	for i := range t.attrs {
+		if prefix, ok := declared(t.part(t.attrs[i].name)); ok {
+			if err := n.declare(prefix, t.part(t.attrs[i].value), depth); err != nil {
+				return err
+			}
 		}
-		uri := n.intern(a.value)
-		switch {
-		case prefix == "xmlns", prefix == "xml" && uri != nsXML, prefix != "" && uri == "":
-			return malformed(errors.New("a namespace declaration that XML forbids"))
+	}
+	if !t.colons {
+		return nil
+	}
+	if t.colon > 0 && !n.knows(t.name()) {
+		return malformed(errors.New("a prefix that is not declared"))
+	}
+	for i := range t.attrs {
+		a := &t.attrs[i]
+		if _, ok := declared(t.part(a.name)); !ok && a.prefixed && !n.knows(t.part(a.name)) {
+			return malformed(errors.New("a prefix that is not declared"))
 		}
-		n.list = append(n.list, binding{prefix, uri, depth})
 	}
 	return nil
 }
 
+// declare adds one declaration.
+func (n *namespaces) declare(prefix, value []byte, depth int) error {
+	b := binding{n.intern(prefix), n.intern(value), depth}
+	switch {
+	case b.prefix == "xmlns", b.prefix == "xml" && b.uri != nsXML, b.prefix != "" && b.uri == "":
+		return malformed(errors.New("a namespace declaration that XML forbids"))
+	}
+	n.list = append(n.list, b)
+	return nil
+}
+
 // declared returns the prefix that an attribute declares.
-func declared(name []byte) (prefix string, ok bool) {
-	if !bytes.HasPrefix(name, []byte("xmlns")) {
-		return "", false
+func declared(name []byte) (prefix []byte, ok bool) {
+	const xmlns = "xmlns"
+	if len(name) < len(xmlns) || string(name[:len(xmlns)]) != xmlns {
+		return nil, false
 	}
-	if len(name) == len("xmlns") {
-		return "", true
+	if len(name) == len(xmlns) {
+		return nil, true
 	}
-	if name[len("xmlns")] != ':' {
-		return "", false
-	}
-	return string(name[len("xmlns:"):]), true
+	return name[len(xmlns)+1:], name[len(xmlns)] == ':'
 }
 
 // intern makes a string of a declared namespace or a local name, the same for
 // the same one.
 func (n *namespaces) intern(raw []byte) string {
+	if len(raw) == 0 {
+		return ""
+	}
+	recent := &n.recent[len(raw)%len(n.recent)]
+	if *recent == string(raw) {
+		return *recent
+	}
 	if s, ok := n.known[string(raw)]; ok {
+		if len(s) == len(raw) { // no references in it
+			*recent = s
+		}
 		return s
 	}
 	s := attributeText(raw)
@@ -78,31 +106,26 @@ func (n *namespaces) leave(depth int) {
 	}
 }
 
-// element returns the expanded name of an element.
-func (n *namespaces) element(name []byte) (xml.Name, error) {
-	prefix, local, ok := bytes.Cut(name, []byte(":"))
-	if !ok {
-		prefix, local = nil, name
+// element returns the expanded name of an element that was entered.
+func (n *namespaces) element(t *token) xml.Name {
+	local := t.name()
+	if t.colon > 0 {
+		local = local[t.colon+1:]
 	}
-	uri, ok := n.lookup(prefix)
-	if !ok {
-		return xml.Name{}, malformed(errors.New("a prefix that is not declared"))
-	}
-	return xml.Name{Space: uri, Local: n.intern(local)}, nil
+	return xml.Name{Space: n.space(t), Local: n.intern(local)}
 }
 
-// check sees that the prefixes of attributes are declared.
-func (n *namespaces) check(attrs []attribute) error {
-	for _, a := range attrs {
-		prefix, _, ok := bytes.Cut(a.name, []byte(":"))
-		if !ok || string(prefix) == "xmlns" {
-			continue
-		}
-		if _, ok := n.lookup(prefix); !ok {
-			return malformed(errors.New("a prefix that is not declared"))
-		}
-	}
-	return nil
+// space returns the namespace of an element that was entered.
+func (n *namespaces) space(t *token) string {
+	uri, _ := n.lookup(t.name()[:t.colon])
+	return uri
+}
+
+// knows reports whether the prefix of a name is declared.
+func (n *namespaces) knows(name []byte) bool {
+	prefix, _, _ := bytes.Cut(name, []byte(":"))
+	_, ok := n.lookup(prefix)
+	return ok
 }
 
 // lookup returns what a prefix stands for.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/stream"
@@ -20,8 +21,6 @@ const (
 	MaxDepth = 64
 
 	maxText = 1 << 10
-	// usualPayload is what a publish takes.
-	usualPayload = 1 << 10
 )
 
 // Header is the start tag of a stream.
@@ -40,10 +39,13 @@ type Element struct {
 	Child        xml.Name // name of the first child element
 	Children     int
 	Payload      []byte // XML of the child elements with the namespaces in scope
-	// TooLarge means that the element has more bytes than MaxStanza or is
-	// nested deeper than MaxDepth. It was read to its end, but the payload is
-	// not there.
+	// TooLarge means that the element has more bytes than MaxStanza, is nested
+	// deeper than MaxDepth, or has a tag with more than 64 attributes. It was
+	// read to its end, but the payload is not there.
 	TooLarge bool
+
+	marks []mark // of the payload's elements
+	iq    IQ
 }
 
 // IQ returns the element as an IQ, or nil when it is none.
@@ -51,8 +53,9 @@ func (e *Element) IQ() *IQ {
 	if e.Name.Local != "iq" || !e.stanza() {
 		return nil
 	}
-	return &IQ{From: e.From, To: e.To, ID: e.ID, Lang: e.Lang, Type: stanza.IQType(e.Type),
-		Name: e.Child, Children: e.Children, Payload: e.Payload}
+	e.iq = IQ{From: e.From, To: e.To, ID: e.ID, Lang: e.Lang, Type: stanza.IQType(e.Type),
+		Name: e.Child, Children: e.Children, Payload: e.Payload, marks: e.marks}
+	return &e.iq
 }
 
 // stanza reports whether the element stands in a namespace of stanzas: the
@@ -66,13 +69,24 @@ func (e *Element) stanza() bool {
 type reader struct {
 	scan scanner
 	ns   namespaces
-	root string   // the stream's tag as it is written
-	open [][]byte // tags of the elements that are open in a stanza
+	root string // the stream's tag as it is written
+
+	// The elements that are open in a stanza: their tags, one behind the other,
+	// and where each ends.
+	names []byte
+	open  []int
 
 	// Of the child in hand: what is declared outside and not by itself, where it
-	// begins in the payload, and how long its tag's name is.
+	// begins in the scanner's buffer, how long its tag's name is, and whether a
+	// name in it has a prefix.
 	outside    []binding
 	begin, tag int
+	prefixed   bool
+	first      int // its mark
+
+	marks []mark // of the elements in a stanza
+
+	chars []byte // scratch for the texts of one element
 }
 
 func newReader(r io.Reader) *reader { return &reader{scan: scanner{in: r, outside: true}} }
@@ -87,27 +101,26 @@ const (
 // space may come before it.
 func (r *reader) header() (Header, error) {
 	for {
-		t, err := r.scan.next()
+		t, err := r.scan.next(nil)
 		switch {
 		case err != nil:
 			return Header{}, err
-		case t.kind == text && !blank(t.data):
+		case t.kind == text && !blank(t.data()):
 			return Header{}, malformed(errors.New("text before the stream header"))
 		case t.kind == text:
 			continue
 		case t.kind != startTag:
 			return Header{}, malformed(errors.New("no stream header"))
 		}
-		if err := r.ns.declare(t.attrs, streamDepth); err != nil {
-			return Header{}, err
-		}
-		name, err := r.ns.element(t.name)
-		if err != nil || name.Local != "stream" || name.Space != NSStream {
+		if err := r.ns.enter(t, streamDepth); err != nil {
 			return Header{}, stream.InvalidNamespace
 		}
-		r.root = string(t.name)
+		if name := r.ns.element(t); name.Local != "stream" || name.Space != NSStream {
+			return Header{}, stream.InvalidNamespace
+		}
+		r.root = string(t.name())
 		var e Element
-		e.setAttrs(t.attrs)
+		r.head(&e, t)
 		uri, _ := r.ns.lookup(nil)
 		return Header{Namespace: uri, From: e.From, To: e.To, ID: e.ID}, nil
 	}
@@ -116,8 +129,10 @@ func (r *reader) header() (Header, error) {
 // next reads one element; io.EOF after the stream's end tag.
 func (r *reader) next() (*Element, error) {
 	for {
-		r.scan.release()
-		t, err := r.scan.next()
+		if r.scan.pos > readSize/2 {
+			r.scan.release()
+		}
+		t, err := r.scan.next(nil)
 		if err != nil {
 			return nil, err
 		}
@@ -125,12 +140,12 @@ func (r *reader) next() (*Element, error) {
 		case startTag, emptyTag:
 			return r.element(t)
 		case endTag:
-			if string(t.name) != r.root {
+			if string(t.name()) != r.root {
 				return nil, malformed(errors.New("an end tag of nothing"))
 			}
 			return nil, io.EOF
 		case text:
-			if t.cdata || !blank(t.data) {
+			if t.cdata || !blank(t.data()) {
 				return nil, malformed(errors.New("text between stanzas"))
 			}
 		}
@@ -138,136 +153,135 @@ func (r *reader) next() (*Element, error) {
 }
 
 // element reads the rest of one top-level element.
-func (r *reader) element(t token) (*Element, error) {
-	r.open = r.open[:0]
+func (r *reader) element(t *token) (*Element, error) {
+	r.open, r.names, r.chars, r.marks = r.open[:0], r.names[:0], r.chars[:0], r.marks[:0]
 	r.scan.outside = false
 	defer func() {
 		r.ns.leave(stanzaDepth)
 		r.scan.outside = true
 	}()
-	e := &Element{}
-	var err error
-	if e.Name, err = r.enter(t, stanzaDepth); err != nil {
+	e := &Element{TooLarge: t.large}
+	if err := r.ns.enter(t, stanzaDepth); err != nil {
 		return nil, err
 	}
-	e.setAttrs(t.attrs)
+	e.Name = r.ns.element(t)
+	r.head(e, t)
 	if t.kind == emptyTag {
 		return e, nil
 	}
-	r.open = append(r.open, t.name)
-	var chars []byte
+	r.push(t)
 	for len(r.open) > 0 {
-		t, err := r.scan.next()
+		before := r.scan.pos
+		t, err := r.scan.next(r.innermost())
 		if err != nil {
 			return nil, unexpected(err)
 		}
-		inside := len(r.open) > 1 // inside a child
 		switch t.kind {
 		case text:
-			if !inside && e.Children == 0 && len(chars) < maxText {
-				chars = append(chars, t.characters()...)
+			if len(r.open) == 1 && e.Children == 0 && len(r.chars) < maxText {
+				r.chars = append(r.chars, t.characters()...)
 			}
+			r.bound(e)
+			continue
 		case endTag:
 			err = r.leave(t)
 		default:
-			err = r.start(e, t)
+			err = r.start(e, t, before)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if inside {
-			e.add(t.raw)
-		}
-		if len(r.open) == 1 && t.kind != text {
+		if len(r.open) == 1 {
 			r.complete(e)
 		}
 		r.bound(e)
 	}
 	if e.Children == 0 {
-		e.Text = string(chars[:min(len(chars), maxText)])
+		e.Text = string(r.chars[:min(len(r.chars), maxText)])
+	} else if !e.TooLarge {
+		e.marks = slices.Clone(r.marks)
 	}
 	return e, nil
 }
 
-// start begins an element inside a stanza.
-func (r *reader) start(e *Element, t token) error {
+// start begins an element inside a stanza, whose tag is at a place in the
+// scanner's buffer.
+func (r *reader) start(e *Element, t *token, at int) error {
 	depth := len(r.open) + 1
-	var err error
-	if len(r.open) == 1 {
-		err = r.child(e, t)
-	} else {
-		_, err = r.enter(t, depth)
+	e.TooLarge = e.TooLarge || t.large
+	outer := len(r.ns.list)
+	if err := r.ns.enter(t, depth); err != nil {
+		return err
+	}
+	if depth == stanzaDepth+1 {
+		r.child(e, t, at, outer)
+	}
+	r.prefixed = r.prefixed || t.colons
+	if !e.TooLarge {
+		r.mark(t, at, depth-stanzaDepth)
 	}
 	if t.kind == startTag {
-		r.open = append(r.open, t.name)
+		r.push(t)
 	} else {
 		r.ns.leave(depth)
 	}
-	return err
-}
-
-// add adds to the payload, as long as that is kept.
-func (e *Element) add(raw []byte) {
-	if !e.TooLarge {
-		e.Payload = append(e.Payload, raw...)
-	}
+	return nil
 }
 
 // bound lets go of what is too large, so that memory stays bounded.
 func (r *reader) bound(e *Element) {
-	if len(e.Payload) > MaxStanza || len(r.open) > MaxDepth {
+	if len(r.open) > MaxDepth || r.scan.pos > MaxStanza && len(e.Payload)+r.scan.pos-r.begin > MaxStanza {
 		e.TooLarge, e.Payload = true, nil
 	}
-	if r.scan.pos < MaxStanza {
+	if !e.TooLarge || r.scan.pos < 2*readSize {
 		return
 	}
-	for i := range r.open { // they point into what is let go
-		r.open[i] = bytes.Clone(r.open[i])
-	}
 	r.scan.release()
+	r.begin = 0
 }
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // characters are a text's, whatever way they are written.
 func (t *token) characters() string {
 	if t.cdata {
-		return string(bytes.ReplaceAll(t.data, []byte("\r\n"), []byte("\n")))
+		return lineEnds.Replace(string(t.data()))
 	}
-	return plainText(t.data)
+	return plainText(t.data())
 }
 
-// enter takes the namespaces of a start tag into scope and returns its name.
-func (r *reader) enter(t token, depth int) (xml.Name, error) {
-	if err := r.ns.declare(t.attrs, depth); err != nil {
-		return xml.Name{}, err
+// innermost is the tag of the innermost open element.
+func (r *reader) innermost() []byte {
+	begin := 0
+	if n := len(r.open); n > 1 {
+		begin = r.open[n-2]
 	}
-	if err := r.ns.check(t.attrs); err != nil {
-		return xml.Name{}, err
-	}
-	return r.ns.element(t.name)
+	return r.names[begin:]
+}
+
+// push opens an element.
+func (r *reader) push(t *token) {
+	r.names = append(r.names, t.name()...)
+	r.open = append(r.open, len(r.names))
 }
 
 // leave closes the innermost element.
-func (r *reader) leave(t token) error {
-	last := len(r.open) - 1
-	if !bytes.Equal(r.open[last], t.name) {
+func (r *reader) leave(t *token) error {
+	innermost := r.innermost()
+	if !bytes.Equal(innermost, t.name()) {
 		return malformed(errors.New("an end tag that does not fit"))
 	}
-	r.open = r.open[:last]
-	r.ns.leave(last + 1)
+	r.names = r.names[:len(r.names)-len(innermost)]
+	r.open = r.open[:len(r.open)-1]
+	r.ns.leave(len(r.open) + stanzaDepth)
 	return nil
 }
 
-// child begins a child element and notes what it may take from outside.
-func (r *reader) child(e *Element, t token) error {
-	outer := len(r.ns.list)
-	name, err := r.enter(t, len(r.open)+1)
-	if err != nil {
-		return err
-	}
-	e.Children++
-	if e.Children == 1 {
-		e.Child = name
-		e.Payload = make([]byte, 0, usualPayload)
+// child begins a child element and notes what it may take from outside: of all
+// declarations, the first so many are.
+func (r *reader) child(e *Element, t *token, at, outer int) {
+	if e.Children++; e.Children == 1 {
+		e.Child = r.ns.element(t)
 	}
 	r.outside = r.outside[:0]
 	for i, b := range r.ns.list[:outer] {
@@ -275,28 +289,57 @@ func (r *reader) child(e *Element, t token) error {
 			r.outside = append(r.outside, b)
 		}
 	}
-	r.begin, r.tag = len(e.Payload), len("<")+len(t.name)
-	e.add(t.raw)
-	return nil
+	r.begin, r.tag, r.prefixed, r.first = at, len("<")+len(t.name()), false, len(r.marks)
 }
 
-// complete gives a child that has ended the declarations that it takes from
-// outside: the default namespace, and the prefixes that occur in it.
+// mark notes where an element stands, for now in the scanner's buffer.
+func (r *reader) mark(t *token, at, depth int) {
+	named := uint32(at + len("<") + len(t.name()))
+	m := mark{begin: uint32(at), named: named, end: uint32(r.scan.pos), space: r.ns.space(t), depth: uint8(depth), empty: t.kind == emptyTag}
+	if t.colon > 0 {
+		// A prefix is shorter than any limit here, but for one that is not used.
+		m.prefix = uint8(min(t.colon+1, 255))
+	}
+	r.marks = append(r.marks, m)
+}
+
+// complete adds a child that has ended to the payload, with the declarations
+// that it takes from outside: the default namespace, and the prefixes that
+// occur in it.
 func (r *reader) complete(e *Element) {
 	if e.TooLarge {
 		return
 	}
+	child := r.scan.buf[r.begin:r.scan.pos]
 	var extra []byte
 	for _, b := range r.outside {
 		switch {
 		case b.prefix == "":
 			extra = appendAttr(extra, "xmlns", b.uri)
-		case bytes.Contains(e.Payload[r.begin:], []byte(b.prefix+":")):
+		case r.prefixed && bytes.Contains(child, []byte(b.prefix+":")):
 			extra = appendAttr(extra, "xmlns:"+b.prefix, b.uri)
 		}
 	}
-	if len(extra) > 0 {
-		e.Payload = slices.Insert(e.Payload, r.begin+r.tag, extra...)
+	r.settle(len(e.Payload), len(extra))
+	if len(extra) == 0 && e.Payload == nil {
+		e.Payload = bytes.Clone(child)
+		return
+	}
+	e.Payload = append(e.Payload, child[:r.tag]...)
+	e.Payload = append(e.Payload, extra...)
+	e.Payload = append(e.Payload, child[r.tag:]...)
+}
+
+// settle makes the marks of the child in hand those in the payload, where it
+// begins at a place and has something put in behind its tag's name.
+func (r *reader) settle(place, put int) {
+	shift := uint32(place - r.begin)
+	for i := range r.marks[r.first:] {
+		m := &r.marks[r.first+i]
+		m.begin, m.named, m.end = m.begin+shift, m.named+shift, m.end+shift+uint32(put)
+		if i > 0 {
+			m.begin, m.named = m.begin+uint32(put), m.named+uint32(put)
+		}
 	}
 }
 
@@ -310,21 +353,41 @@ func declares(list []binding, prefix string) bool {
 	return false
 }
 
-func (e *Element) setAttrs(attrs []attribute) {
-	for _, a := range attrs {
-		switch string(a.name) {
-		case "from":
-			e.From = attributeText(a.value)
-		case "to":
-			e.To = attributeText(a.value)
-		case "id":
-			e.ID = attributeText(a.value)
-		case "type":
-			e.Type = attributeText(a.value)
-		case "xml:lang":
-			e.Lang = attributeText(a.value)
-		}
+// head takes the attributes of a stanza. They share one string.
+func (r *reader) head(e *Element, t *token) {
+	type part struct {
+		of       *string
+		from, to int
 	}
+	var parts [5]part
+	n := 0
+	b := r.chars[:0]
+	for i := range t.attrs {
+		var of *string
+		switch string(t.part(t.attrs[i].name)) {
+		case "from":
+			of = &e.From
+		case "to":
+			of = &e.To
+		case "id":
+			of = &e.ID
+		case "type":
+			of = &e.Type
+		case "xml:lang":
+			of = &e.Lang
+		default:
+			continue
+		}
+		begin := len(b)
+		b = appendAttributeText(b, t.part(t.attrs[i].value))
+		parts[n] = part{of, begin, len(b)}
+		n++
+	}
+	all := string(b)
+	for _, p := range parts[:n] {
+		*p.of = all[p.from:p.to]
+	}
+	r.chars = b[:0]
 }
 
 func malformed(err error) error { return fmt.Errorf("%w: %w", stream.NotWellFormed, err) }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"unicode/utf8"
 
 	"mellium.im/xmpp/stream"
 )
@@ -19,18 +18,41 @@ const (
 	text
 )
 
+// span is a part of a token: no pointer, so that noting one costs the garbage
+// collector nothing.
+type span struct{ from, to uint32 }
+
 // attribute is one attribute as it is written; its value still has its
 // references.
-type attribute struct{ name, value []byte }
+type attribute struct {
+	name, value span
+	prefixed    bool // the name has a colon
+}
 
-// token is one piece of the input. Its slices are valid until the next one.
+// token is one piece of the input. It and its parts are valid until the next one
+// is read.
 type token struct {
-	kind  kind
-	name  []byte      // of a tag, with its prefix
-	attrs []attribute // of a start tag
-	data  []byte      // of a text, or of a CDATA section
-	cdata bool
-	raw   []byte // all of it
+	kind    kind
+	raw     []byte
+	content span        // a tag's name with its prefix; a text without mark-up
+	colon   int         // of a start tag's name; 0: none
+	attrs   []attribute // of a start tag
+	colons  bool        // a name in a start tag has a prefix
+	large   bool        // a start tag beyond the limits: some attributes are missing
+	cdata   bool
+}
+
+func (t *token) part(s span) []byte { return t.raw[s.from:s.to] }
+
+// name is that of a tag, with its prefix.
+func (t *token) name() []byte { return t.part(t.content) }
+
+// data is a text or what a CDATA section holds.
+func (t *token) data() []byte { return t.part(t.content) }
+
+// set makes the token one of a kind.
+func (t *token) set(k kind, raw []byte, from, to int) {
+	t.kind, t.raw, t.content = k, raw, span{uint32(from), uint32(to)}
 }
 
 // scanner cuts XML as XMPP restricts it (RFC 6120 section 11) into tokens and
@@ -39,57 +61,65 @@ type token struct {
 type scanner struct {
 	in    io.Reader
 	buf   []byte
-	pos   int // of the next token in buf
-	attrs []attribute
-	begun bool // something but white space was read
-	// outside means that no stanza is open, where text other than white space
-	// is refused without waiting for its end.
+	pos   int   // of the next token in buf
+	tok   token // the last one
+	begun bool  // something but white space was read
+	// section means that pos is inside a CDATA section too long for one token.
+	section bool
+	// shortened means that the tag at pos has lost attributes already.
+	shortened bool
+	// outside means that no stanza is open: nobody holds a part of buf, and text
+	// other than white space is refused without waiting for its end.
 	outside bool
 }
 
 const (
-	readSize = 4 << 10
-	// maxTag is the size of a tag from which on it is refused.
-	maxTag = MaxStanza
-	// maxAttributes is the number of attributes of a tag from which on it is
-	// refused.
-	maxAttributes = 64
+	readSize = 8 << 10
+	// maxToken is how many bytes a token may have before what is not needed of
+	// it is let go.
+	maxToken = MaxStanza
 )
 
-// next returns the next token.
-func (s *scanner) next() (token, error) {
+// next returns the next token. The end tag that fits has a name, if any does.
+func (s *scanner) next(fits []byte) (*token, error) {
 	for {
-		n, err := s.length()
-		if err != nil {
-			return token{}, err
-		}
-		if n > 0 {
-			raw := s.buf[s.pos : s.pos+n]
-			s.pos += n
-			return s.parse(raw)
-		}
-		if len(s.buf)-s.pos > maxTag {
-			return token{}, stream.PolicyViolation
+		if s.pos < len(s.buf) {
+			n, err := s.token(s.buf[s.pos:], fits)
+			if err != nil {
+				return nil, err
+			}
+			if n > 0 {
+				s.pos += n
+				return &s.tok, nil
+			}
+			if len(s.buf)-s.pos > maxToken+readSize {
+				if err := s.shorten(); err != nil {
+					return nil, err
+				}
+			}
 		}
 		if err := s.fill(); err != nil {
 			if errors.Is(err, io.EOF) && s.pos < len(s.buf) {
 				err = io.ErrUnexpectedEOF
 			}
-			return token{}, err
+			return nil, err
 		}
 	}
 }
 
 // fill reads more behind what is there.
 func (s *scanner) fill() error {
+	if s.outside {
+		s.release()
+	}
 	n := len(s.buf)
-	if cap(s.buf)-n < readSize {
+	if cap(s.buf)-n < readSize/2 {
 		grown := make([]byte, n, 2*cap(s.buf)+readSize)
 		copy(grown, s.buf)
 		s.buf = grown
 	}
 	for range 100 {
-		m, err := s.in.Read(s.buf[n : n+readSize])
+		m, err := s.in.Read(s.buf[n:min(cap(s.buf), n+readSize)])
 		s.buf = s.buf[:n+m]
 		if m > 0 {
 			return nil
@@ -105,7 +135,7 @@ func (s *scanner) fill() error {
 // front; a buffer that a large stanza grew is given back.
 func (s *scanner) release() {
 	rest := s.buf[s.pos:]
-	if cap(s.buf) > 16*readSize && len(rest) < readSize {
+	if cap(s.buf) > 8*readSize && len(rest) < readSize {
 		s.buf = make([]byte, 0, readSize)
 	}
 	s.buf = append(s.buf[:0], rest...)
@@ -117,19 +147,15 @@ var (
 	cdataEnd   = []byte("]]>")
 )
 
-// length is that of the token at pos; 0 when it does not lie whole in buf.
-func (s *scanner) length() (int, error) {
-	b := s.buf[s.pos:]
-	if len(b) == 0 {
-		return 0, nil
-	}
-	if b[0] != '<' {
-		if n := bytes.IndexByte(b, '<'); n > 0 {
-			return n, nil
-		}
-		return s.textLength(b), nil
-	}
-	if len(b) == 1 {
+// token takes one token from the front of b and returns its length; 0 when it
+// does not lie whole in b.
+func (s *scanner) token(b, fits []byte) (int, error) {
+	switch {
+	case s.section:
+		return s.cdata(b, 0)
+	case b[0] != '<':
+		return s.text(b)
+	case len(b) == 1:
 		return 0, nil
 	}
 	switch b[1] {
@@ -137,163 +163,182 @@ func (s *scanner) length() (int, error) {
 		if n := min(len(b), len(cdataStart)); !bytes.Equal(b[:n], cdataStart[:n]) {
 			return 0, stream.RestrictedXML // a comment or a document type
 		}
-		if n := bytes.Index(b, cdataEnd); n > 0 {
-			return n + len(cdataEnd), nil
+		if len(b) < len(cdataStart) {
+			return 0, nil
 		}
-		return 0, nil
+		return s.cdata(b, len(cdataStart))
 	case '?':
-		if s.begun {
-			return 0, stream.RestrictedXML
+		return s.declaration(b)
+	case '/':
+		return s.end(b, fits)
+	}
+	return s.start(b)
+}
+
+// text takes a text. What stands between stanzas is taken as far as it is there,
+// so that keep-alives do not gather.
+func (s *scanner) text(b []byte) (int, error) {
+	n := bytes.IndexByte(b, '<')
+	if n < 0 && (s.outside || blank(b)) {
+		n = len(b)
+	} else if n < 0 {
+		if n = divide(b); n == 0 {
+			return 0, nil
 		}
-		if n := bytes.Index(b, []byte("?>")); n > 0 {
-			return n + 2, nil
+	}
+	if !validText(b[:n], false) {
+		return 0, malformed(errors.New("bad text"))
+	}
+	s.begun = s.begun || !blank(b[:n])
+	s.tok.cdata = false
+	s.tok.set(text, b[:n], 0, n)
+	return n, nil
+}
+
+// cdata takes a CDATA section that begins with so many bytes of mark-up, or what
+// is there of one that is longer than a stanza may be.
+func (s *scanner) cdata(b []byte, mark int) (int, error) {
+	end := bytes.Index(b[mark:], cdataEnd)
+	n := mark + end + len(cdataEnd)
+	if s.section = end < 0; s.section {
+		if end = divide(b[mark:]); end == 0 {
+			s.section = mark == 0
+			return 0, nil
 		}
+		n = mark + end
+	}
+	if !validChars(b[mark : mark+end]) {
+		return 0, malformed(errors.New("bad character"))
+	}
+	s.tok.cdata = true
+	s.tok.set(text, b[:n], mark, mark+end)
+	return n, nil
+}
+
+// declaration passes over the XML declaration, which may stand at the very
+// beginning; it counts as white space.
+func (s *scanner) declaration(b []byte) (int, error) {
+	if s.begun {
+		return 0, stream.RestrictedXML
+	}
+	n := bytes.Index(b, []byte("?>"))
+	if n < 0 {
 		return 0, nil
-	}
-	return tagLength(b), nil
-}
-
-// textLength is how much of a text without its end can be taken: all of what
-// stands between stanzas, so that keep-alives do not gather; and of a text that
-// is longer than a stanza may be, all but what would be cut in the middle.
-func (s *scanner) textLength(b []byte) int {
-	if s.outside || blank(b) {
-		return len(b)
-	}
-	if len(b) < MaxStanza {
-		return 0
-	}
-	for n := len(b) - 1; n > len(b)/2; n-- {
-		whole := b[n] == '&' || bytes.IndexByte(b[n-12:n], '&') < 0 // no reference is longer
-		if whole && utf8.RuneStart(b[n]) && b[n-1] != ']' && b[n-1] != '\r' {
-			return n
-		}
-	}
-	return 0
-}
-
-// tagLength finds the end of a tag; a > in quotes is none.
-func tagLength(b []byte) int {
-	for i := 1; i < len(b); i++ {
-		switch c := b[i]; c {
-		case '>':
-			return i + 1
-		case '\'', '"':
-			n := bytes.IndexByte(b[i+1:], c)
-			if n < 0 {
-				return 0
-			}
-			i += n + 1
-		}
-	}
-	return 0
-}
-
-func blank(b []byte) bool {
-	for _, c := range b {
-		if !space(c) {
-			return false
-		}
-	}
-	return true
-}
-
-func space(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
-
-// parse makes a token of its bytes.
-func (s *scanner) parse(raw []byte) (token, error) {
-	t := token{raw: raw, kind: text, data: raw}
-	switch {
-	case raw[0] != '<':
-		if !validText(raw) {
-			return t, malformed(errors.New("bad text"))
-		}
-		s.begun = s.begun || !blank(raw)
-		return t, nil
-	case raw[1] == '!':
-		t.data, t.cdata = raw[len(cdataStart):len(raw)-len(cdataEnd)], true
-		if !validChars(t.data) {
-			return t, malformed(errors.New("bad character"))
-		}
-		return t, nil
-	case raw[1] == '?':
-		s.begun = true // one declaration, at the very beginning
-		if !bytes.HasPrefix(raw, []byte("<?xml ")) {
-			return t, stream.RestrictedXML
-		}
-		t.data = nil
-		return t, nil
 	}
 	s.begun = true
-	if raw[1] == '/' {
-		t.kind = endTag
-		t.name = bytes.TrimRight(raw[2:len(raw)-1], " \t\r\n")
-		if !validName(t.name) {
-			return t, malformed(errors.New("bad end tag"))
-		}
-		return t, nil
+	if len(b) < 6 || string(b[:5]) != "<?xml" || !space(b[5]) {
+		return 0, stream.RestrictedXML
 	}
-	return s.parseStart(t)
+	s.tok.cdata = false
+	s.tok.set(text, nil, 0, 0)
+	return n + len("?>"), nil
 }
 
-// parseStart takes a start tag apart.
-func (s *scanner) parseStart(t token) (token, error) {
-	b := t.raw[1 : len(t.raw)-1]
-	t.kind = startTag
-	if n := len(b); n > 0 && b[n-1] == '/' {
-		t.kind, b = emptyTag, b[:n-1]
+// end takes an end tag.
+func (s *scanner) end(b, fits []byte) (int, error) {
+	if n := len(fits) + 2; n > 2 && len(b) > n && b[n] == '>' && string(b[2:n]) == string(fits) {
+		s.tok.set(endTag, b[:n+1], 2, n)
+		return n + 1, nil
 	}
-	n := nameLength(b)
-	t.name, b = b[:n], b[n:]
-	if !validName(t.name) {
-		return t, malformed(errors.New("bad tag"))
+	n, colon := name(b[2:])
+	n += 2
+	rest := n
+	for rest < len(b) && space(b[rest]) {
+		rest++
 	}
-	s.attrs = s.attrs[:0]
+	if rest == len(b) {
+		return 0, nil
+	}
+	if colon == badName || b[rest] != '>' {
+		return 0, malformed(errors.New("bad end tag"))
+	}
+	s.begun = true
+	s.tok.set(endTag, b[:rest+1], 2, n)
+	return rest + 1, nil
+}
+
+// start takes a start tag.
+func (s *scanner) start(b []byte) (int, error) {
+	n, colon := name(b[1:])
+	i := n + 1
+	if i == len(b) {
+		return 0, nil
+	}
+	if colon == badName {
+		return 0, malformed(errors.New("bad tag"))
+	}
+	t := &s.tok
+	t.set(startTag, b, 1, i)
+	t.attrs, t.colon = t.attrs[:0], colon
+	t.colons, t.large = colon > 0, s.shortened
 	for {
-		rest := bytes.TrimLeft(b, " \t\r\n")
-		if len(rest) == 0 {
-			break
+		gap := i
+		for i < len(b) && space(b[i]) {
+			i++
 		}
-		if len(rest) == len(b) {
-			return t, malformed(errors.New("no space in front of an attribute"))
+		switch {
+		case i == len(b), b[i] == '/' && i+1 == len(b):
+			return 0, nil
+		case b[i] == '/' && b[i+1] == '>':
+			t.kind = emptyTag
+			i++
+			fallthrough
+		case b[i] == '>':
+			s.begun, s.shortened = true, false
+			return i + 1, nil
+		case i == gap:
+			return 0, malformed(errors.New("no space in front of an attribute"))
 		}
-		var a attribute
-		var ok bool
-		if a, b, ok = cutAttribute(rest); !ok {
-			return t, malformed(errors.New("bad attribute"))
+		a, n, err := cutAttribute(b, i)
+		if n == 0 || err != nil {
+			return 0, err
 		}
-		for i := range s.attrs {
-			if bytes.Equal(s.attrs[i].name, a.name) {
-				return t, malformed(errors.New("an attribute is given twice"))
-			}
+		i = n
+		if err := s.add(a); err != nil {
+			return 0, err
 		}
-		if len(s.attrs) == maxAttributes {
-			return t, stream.PolicyViolation
-		}
-		s.attrs = append(s.attrs, a)
 	}
-	t.attrs = s.attrs
-	return t, nil
 }
 
-// cutAttribute takes name='value' from the front of b.
-func cutAttribute(b []byte) (a attribute, rest []byte, ok bool) {
-	n := nameLength(b)
-	a.name, b = b[:n], bytes.TrimLeft(b[n:], " \t\r\n")
-	if !validName(a.name) || len(b) == 0 || b[0] != '=' {
-		return a, nil, false
+// cutAttribute takes name='value' from b at a place and returns where it ends; 0
+// when it does not lie whole in b.
+func cutAttribute(b []byte, at int) (a attribute, end int, err error) {
+	n, colon := name(b[at:])
+	i := at + n
+	a.name, a.prefixed = span{uint32(at), uint32(i)}, colon > 0
+	if colon != badName && i+1 < len(b) && b[i] == '=' && (b[i+1] == '\'' || b[i+1] == '"') {
+		return cutValue(b, a, i+1)
 	}
-	b = bytes.TrimLeft(b[1:], " \t\r\n")
-	if len(b) == 0 || b[0] != '\'' && b[0] != '"' {
-		return a, nil, false
+	for i < len(b) && space(b[i]) {
+		i++
 	}
-	n = bytes.IndexByte(b[1:], b[0])
+	if i == len(b) {
+		return a, 0, nil
+	}
+	if colon == badName || b[i] != '=' {
+		return a, 0, malformed(errors.New("bad attribute"))
+	}
+	for i++; i < len(b) && space(b[i]); i++ {
+	}
+	if i == len(b) {
+		return a, 0, nil
+	}
+	if b[i] != '\'' && b[i] != '"' {
+		return a, 0, malformed(errors.New("an attribute's value without quotes"))
+	}
+	return cutValue(b, a, i)
+}
+
+// cutValue takes an attribute's value, whose quote is at a place.
+func cutValue(b []byte, a attribute, quote int) (_ attribute, end int, err error) {
+	i := quote + 1
+	n := bytes.IndexByte(b[i:], b[quote])
 	if n < 0 {
-		return a, nil, false
+		return a, 0, nil
 	}
-	a.value = b[1 : 1+n]
-	if bytes.IndexByte(a.value, '<') >= 0 || !validText(a.value) {
-		return a, nil, false
+	if plainLength(b[i:i+n]) < n && !validText(b[i:i+n], true) {
+		return a, 0, malformed(errors.New("bad attribute value"))
 	}
-	return a, b[n+2:], true
+	a.value = span{uint32(i), uint32(i + n)}
+	return a, i + n + 1, nil
 }

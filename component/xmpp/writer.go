@@ -45,21 +45,39 @@ func newWriter(conn net.Conn) *writer {
 func (w *writer) write(add func([]byte) []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.err == nil && len(w.pending) > maxPending {
-		w.room.Wait()
-	}
-	if w.err != nil {
+	if !w.open() {
 		return w.err
 	}
 	w.pending = add(w.pending)
-	if w.flushing {
-		return nil
-	}
 	return w.flush()
 }
 
-// flush is called with mu held.
+// stanza writes a stanza, as write does, without a function to allocate.
+func (w *writer) stanza(st Stanza) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.open() {
+		return w.err
+	}
+	w.pending = st.Append(w.pending)
+	return w.flush()
+}
+
+// open waits for room and reports whether more can be written. It is called
+// with mu held.
+func (w *writer) open() bool {
+	for w.err == nil && len(w.pending) > maxPending {
+		w.room.Wait()
+	}
+	return w.err == nil
+}
+
+// flush writes what is pending, unless somebody is at it. It is called with mu
+// held.
 func (w *writer) flush() error {
+	if w.flushing {
+		return nil
+	}
 	w.flushing = true
 	for len(w.pending) > 0 && w.err == nil {
 		batch := w.pending

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tpush/tpush/providers"
 )
@@ -38,7 +39,7 @@ func TestCompose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n.Account = "ala@example.com"
-			text, err := json.Marshal(compose("T", n))
+			text, err := json.Marshal(compose("T", n, maxExpiration))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,36 +69,25 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
-func TestSizes(t *testing.T) {
+func TestLifeAndPriority(t *testing.T) {
+	day := 24 * time.Hour
 	for name, tc := range map[string]struct {
-		n    providers.Notification
-		kept []string
-		gone []string
+		n        providers.Notification
+		priority string
+		ttl      time.Duration
 	}{
-		"body":      {providers.Notification{Body: strings.Repeat("😀", 600), Sender: strings.Repeat("s", 3000)}, []string{"body", "sender"}, nil},
-		"sender":    {providers.Notification{Sender: strings.Repeat("s", 5000), Nickname: "n"}, []string{"nickname"}, []string{"sender", "body"}},
-		"encrypted": {providers.Notification{Encrypted: &providers.Encrypted{Data: strings.Repeat("A", 6128), IV: "iv", VoIP: true}}, nil, []string{"encrypted", "iv", "type"}},
-		"fits":      {providers.Notification{Encrypted: &providers.Encrypted{Data: strings.Repeat("A", 3072), IV: "iv"}}, []string{"encrypted", "iv"}, nil},
+		"message":         {providers.Notification{}, "high", day},
+		"low":             {providers.Notification{Priority: providers.Low}, "normal", day},
+		"account event":   {providers.Notification{Priority: providers.Low, Event: "account-removed"}, "high", day},
+		"call":            {providers.Notification{Encrypted: cipher(true)}, "high", 30 * time.Second},
+		"end of the call": {providers.Notification{Encrypted: cipher(true), Priority: providers.Low}, "normal", day},
 	} {
-		t.Run(name, func(t *testing.T) {
-			tc.n.Account = "a@b"
-			data := compose("T", tc.n).Data
-			if size(data) > maxData || data["account"] != "a@b" {
-				t.Errorf("%d bytes, account %q", size(data), data["account"])
-			}
-			if name == "body" && (!strings.HasSuffix(data["body"], "…") || size(data) < maxData-8) {
-				t.Errorf("%d bytes with a body of %d", size(data), len(data["body"]))
-			}
-			for _, key := range tc.kept {
-				if data[key] == "" {
-					t.Errorf("%s is gone", key)
-				}
-			}
-			for _, key := range tc.gone {
-				if data[key] != "" {
-					t.Errorf("%s is left", key)
-				}
-			}
-		})
+		m := compose("T", tc.n, day)
+		if m.Android.Priority != tc.priority || *m.Android.TTL != tc.ttl {
+			t.Errorf("%s: %s for %v", name, m.Android.Priority, *m.Android.TTL)
+		}
+	}
+	if m := compose("T", providers.Notification{Encrypted: cipher(true)}, 0); *m.Android.TTL != 0 {
+		t.Errorf("a call is kept %v although nothing is to be", *m.Android.TTL)
 	}
 }

@@ -6,16 +6,12 @@
 package fcm
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
+	"strings"
 	"time"
-
-	"golang.org/x/oauth2/google"
-	"golang.org/x/oauth2/jwt"
 )
 
 // Config is what a provider bean reads.
@@ -27,96 +23,78 @@ type Config struct {
 	ProjectID string `tdsl:"project-id"`
 	// DryRun lets Google check messages and deliver none.
 	DryRun bool `tdsl:"dry-run"`
+	// Expiration is how long Google keeps a message for a device that is off; at
+	// most 28 days. Calls are kept for seconds.
+	Expiration time.Duration `tdsl:"expiration"`
 	// RequestTimeout bounds one request.
 	RequestTimeout time.Duration `tdsl:"request-timeout"`
 	// MaxConcurrent bounds the requests under way.
 	MaxConcurrent int `tdsl:"max-concurrent"`
-	// Endpoint is another server instead of Google's, as https://HOST/v1.
+	// Endpoint is another server instead of Google's, as https://HOST[:PORT], where
+	// the path, if there is any, stands for Google's /v1.
 	Endpoint string `tdsl:"endpoint"`
 	// CAFile holds certificates (PEM) that the server's may be signed by, beside
 	// the system's.
 	CAFile string `tdsl:"ca-file"`
-	// Proxy is an HTTP, HTTPS or SOCKS5 proxy as http://HOST:PORT; empty: that of
-	// the environment (HTTPS_PROXY).
+	// Proxy is an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT; empty: that of the
+	// environment (HTTPS_PROXY).
 	Proxy string `tdsl:"proxy"`
+	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
+	Transport string `tdsl:"transport"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.
-func Defaults() Config { return Config{RequestTimeout: 10 * time.Second, MaxConcurrent: 500} }
+func Defaults() Config {
+	return Config{Expiration: maxExpiration, RequestTimeout: 10 * time.Second, MaxConcurrent: 500, Transport: transportDefault}
+}
 
-// scope is the right that a token needs (Google, "Authorize send requests").
-const scope = "https://www.googleapis.com/auth/firebase.messaging"
+const (
+	transportDefault  = "default"
+	transportStandard = "standard"
+)
+
+// maxExpiration is the longest that Google takes (REST reference, AndroidConfig).
+const maxExpiration = 28 * 24 * time.Hour
 
 // check says in a sentence what is wrong with the values.
 func (c *Config) check() error {
 	switch {
 	case c.ServiceAccountFile == "":
 		return errors.New("service-account-file: it is missing: name the JSON file of a service account of the Firebase project (Firebase console, project settings, service accounts)")
+	case c.Expiration < 0 || c.Expiration > maxExpiration:
+		return errors.New("expiration: it is a duration from PT0S to P28D")
 	case c.RequestTimeout <= 0:
 		return errors.New("request-timeout: it is a duration such as PT10S")
 	case c.MaxConcurrent < 1:
 		return errors.New("max-concurrent: it is 1 or more")
+	case c.Transport != transportDefault && c.Transport != transportStandard:
+		return fmt.Errorf("transport: %q: it is default or standard", c.Transport)
 	}
+	_, err := c.endpoint()
+	return err
+}
+
+// endpoint is the address that messages go to.
+func (c *Config) endpoint() (*url.URL, error) {
 	if c.Endpoint == "" {
-		return nil
+		return &url.URL{Scheme: "https", Host: "fcm.googleapis.com", Path: "/v1"}, nil
 	}
 	u, err := url.Parse(c.Endpoint)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return fmt.Errorf("endpoint: %q: it is an address such as https://fcm.googleapis.com/v1", c.Endpoint)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, fmt.Errorf("endpoint: %q: it is an address such as https://fcm.googleapis.com/v1", c.Endpoint)
 	}
-	return nil
+	if u.Path = strings.TrimRight(u.Path, "/"); u.Path == "" {
+		u.Path = "/v1"
+	}
+	return u, nil
 }
 
-// account is a service account.
-type account struct {
-	project string
-	jwt     *jwt.Config
-}
-
-// loadAccount reads a service account's file. The errors are sentences for
-// admins.
-func loadAccount(file, home string) (*account, error) {
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(home, file)
+// below is a file's name below the installation's folder, unless it is absolute.
+func below(home, file string) string {
+	if file == "" || filepath.IsAbs(file) {
+		return file
 	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	a, err := parseAccount(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	return a, nil
-}
-
-func parseAccount(data []byte) (*account, error) {
-	var sa struct {
-		Type       string `json:"type"`
-		ProjectID  string `json:"project_id"`
-		PrivateKey string `json:"private_key"`
-		Email      string `json:"client_email"`
-		TokenURI   string `json:"token_uri"`
-	}
-	if err := json.Unmarshal(data, &sa); err != nil {
-		return nil, errors.New("it is no JSON file as Google issues it")
-	}
-	if sa.Type != "service_account" {
-		return nil, fmt.Errorf("it is of type %q, not service_account", sa.Type)
-	}
-	for name, value := range map[string]string{"private_key": sa.PrivateKey, "client_email": sa.Email, "token_uri": sa.TokenURI} {
-		if value == "" {
-			return nil, fmt.Errorf("its %s is missing", name)
-		}
-	}
-	if err := checkKey(sa.PrivateKey); err != nil {
-		return nil, fmt.Errorf("its private_key: %w", err)
-	}
-	config, err := google.JWTConfigFromJSON(data, scope)
-	if err != nil {
-		return nil, err
-	}
-	return &account{project: sa.ProjectID, jwt: config}, nil
+	return filepath.Join(home, file)
 }

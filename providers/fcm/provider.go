@@ -2,123 +2,110 @@ package fcm
 
 import (
 	"context"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 
 	"firebase.google.com/go/v4/messaging"
 	"github.com/tpush/tpush/providers"
-	"google.golang.org/api/option"
+	"github.com/tpush/tpush/providers/h2"
 )
 
 // Provider pushes for one Firebase project.
 type Provider struct {
 	info   providers.Info
-	client *messaging.Client
-	base   *http.Transport
-	tokens *tokens
 	cfg    Config
+	home   string
+	quotas *Quotas
 	slots  chan struct{}
 	log    *slog.Logger
+
+	plainly *http.Transport
+	way     http.RoundTripper
+	end     func()
+
+	loading sync.Mutex
+	sender  atomic.Pointer[sender] // nil: the credentials could not be loaded
+	broken  error                  // why, at the start
 }
 
 var _ providers.Provider = (*Provider)(nil)
 
-// New loads the credentials. Relative file names are below home. Errors are
-// sentences for admins that name the property.
-func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error) {
+// New returns a provider. Relative file names are below home. Errors are
+// sentences for admins that name the property. When only the service account
+// cannot be loaded, the provider starts broken; see [Provider.Broken].
+func New(name string, cfg Config, home string, quotas *Quotas, l *slog.Logger) (*Provider, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	a, err := loadAccount(cfg.ServiceAccountFile, home)
-	if err != nil {
-		return nil, fmt.Errorf("service-account-file: %w", err)
-	}
-	if cfg.ProjectID == "" {
-		cfg.ProjectID = a.project
-	}
-	if cfg.ProjectID == "" {
-		return nil, errors.New("project-id: it is missing, and the service account's file does not tell")
-	}
-	base, err := transport(&cfg, home)
+	endpoint, err := cfg.endpoint()
 	if err != nil {
 		return nil, err
+	}
+	cfg.Endpoint = endpoint.String()
+	roots, err := h2.Roots(below(home, cfg.CAFile))
+	if err != nil {
+		return nil, fmt.Errorf("ca-file: %w", err)
 	}
 	p := &Provider{
 		info: providers.Info{ID: name, Aliases: cfg.Aliases, Label: "FCM", MaxPayload: 3072,
 			Features: []string{"tigase:push:encrypt:0", "tigase:push:priority:0"}},
-		base:   base,
-		tokens: &tokens{config: a.jwt, base: base},
-		cfg:    cfg,
-		slots:  make(chan struct{}, cfg.MaxConcurrent),
-		log:    l,
+		cfg: cfg, home: home, quotas: quotas, log: l,
+		slots: make(chan struct{}, cfg.MaxConcurrent),
 	}
-	if p.client, err = newClient(cfg, &recorder{base, p.tokens}); err != nil {
+	if p.plainly, err = standard(&cfg, roots); err != nil {
 		return nil, err
 	}
+	if p.way, p.end, err = connect(endpoint, &cfg, roots, p.plainly, l); err != nil {
+		return nil, err
+	}
+	_, p.broken = p.ready()
 	return p, nil
 }
 
-// configOf names the type that messaging.NewClient wants, which is internal to
-// firebase. Its public way goes through the package firebase, which links
-// Firestore, Storage and gRPC: twice the binary.
-func configOf[C, R any](func(context.Context, *C) (R, error)) *C { return new(C) }
+// Broken tells why the provider was started without being able to push: its
+// service account could not be loaded. It still has its devices, and looks for
+// the account again at each push. Nil when all was well.
+func (p *Provider) Broken() error { return p.broken }
 
-func newClient(cfg Config, rt http.RoundTripper) (*messaging.Client, error) {
-	c := configOf(messaging.NewClient)
-	c.ProjectID, c.Version = cfg.ProjectID, "4.19.0"
-	c.Opts = []option.ClientOption{option.WithHTTPClient(&http.Client{Transport: rt})}
-	if cfg.Endpoint != "" {
-		c.Opts = append(c.Opts, option.WithEndpoint(cfg.Endpoint))
+// ready returns what sends, and loads it first where that did not work before.
+func (p *Provider) ready() (*sender, error) {
+	if s := p.sender.Load(); s != nil {
+		return s, nil
 	}
-	client, err := messaging.NewClient(context.Background(), c)
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	if s := p.sender.Load(); s != nil {
+		return s, nil
+	}
+	s, err := p.load()
 	if err != nil {
-		return nil, fmt.Errorf("make FCM client: %w", err)
+		return nil, err
 	}
-	return client, nil
+	p.sender.Store(s)
+	return s, nil
 }
 
-// checkKey sees that a service account's key can be used.
-func checkKey(text string) error {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return errors.New("it is no PEM")
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+// Reload reads the service account again. After an error the one in use stays.
+func (p *Provider) Reload() error {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	s, err := p.load()
 	if err != nil {
-		if _, err = x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
-			return errors.New("it cannot be read")
-		}
-		return nil
+		return fmt.Errorf("provider %s: %w", p.info.ID, err)
 	}
-	if _, ok := key.(*rsa.PrivateKey); !ok {
-		return errors.New("it is no RSA key")
-	}
+	p.sender.Store(s)
 	return nil
 }
 
 // Info describes the provider.
 func (p *Provider) Info() providers.Info { return p.info }
 
-// maxToken is the length of a registration token, in bytes; Google names none,
-// those in use have about 200.
-const maxToken = 4096
-
 // CheckToken accepts what can be an FCM registration token.
 func (p *Provider) CheckToken(token string) error {
-	if token == "" || len(token) > maxToken {
-		return errors.New("an FCM registration token has 1 to 4096 characters")
-	}
-	for _, c := range []byte(token) {
-		if c <= ' ' || c > '~' {
-			return errors.New("an FCM registration token holds printable ASCII characters only")
-		}
-	}
-	return nil
+	return providers.CheckOpaqueToken("FCM registration token", token)
 }
 
 // Push makes one attempt; its error is an [*providers.Error]. More than
@@ -130,48 +117,36 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 		return &providers.Error{Kind: providers.Temporary, Reason: "busy", Err: fmt.Errorf("wait for one of max-concurrent requests: %w", ctx.Err())}
 	}
 	defer func() { <-p.slots }()
-	err := p.send(ctx, compose(to.Token, n))
+	err := p.push(ctx, compose(to.Token, n, p.cfg.Expiration))
 	p.log.Debug("push", "id", n.ID, "token", providers.ShortToken(to.Token), "err", err)
 	return err
 }
 
-// send sends a message. Firebase's client would repeat five times over seven
-// seconds; the round tripper ends its context instead, and what that has noted
-// is the outcome.
-func (p *Provider) send(ctx context.Context, m *messaging.Message) error {
+func (p *Provider) push(ctx context.Context, m *messaging.Message) error {
+	s, err := p.ready()
+	if err != nil {
+		return &providers.Error{Kind: providers.Unauthorized, Reason: "no credentials", Err: err}
+	}
+	if err := s.turn(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.RequestTimeout)
 	defer cancel()
-	x := &exchange{cancel: cancel}
-	ctx = context.WithValue(ctx, exchangeKey{}, x)
-	deliver := p.client.Send
-	if p.cfg.DryRun {
-		deliver = p.client.SendDryRun
-	}
-	_, err := deliver(ctx, m)
-	switch {
-	case err == nil || x.status == http.StatusOK:
+	x := &exchange{device: m.Token, cancel: cancel}
+	outcome := s.send(context.WithValue(ctx, exchangeKey{}, x), x, m, p.cfg.DryRun)
+	if outcome == nil {
 		return nil
-	case x.status != 0:
-		return p.judge(x)
-	case x.err != nil:
-		return x.err
 	}
-	// Nothing was sent. Firebase's words are left out: they may hold the token.
-	return &providers.Error{Kind: providers.Refused, Reason: "not sent", Err: errors.New("firebase's client refuses the message")}
+	if outcome.Kind == providers.Unauthorized && x.token == nil {
+		// The account was refused a token: its file may hold another by now.
+		p.sender.CompareAndSwap(s, nil)
+	}
+	return outcome
 }
 
-// judge makes the error of an answer. An access token that Google refuses is
-// thrown away, so that a repeat fetches another.
-func (p *Provider) judge(x *exchange) error {
-	e := classify(x.status, x.contentType, x.body, x.retryAfter)
-	if x.status == http.StatusUnauthorized && e.Reason != thirdParty {
-		p.tokens.drop(x.token)
-	}
-	return e
-}
-
-// Close closes the idle connections.
+// Close ends the connections.
 func (p *Provider) Close() error {
-	p.base.CloseIdleConnections()
+	p.end()
+	p.plainly.CloseIdleConnections()
 	return nil
 }

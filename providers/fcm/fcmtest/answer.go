@@ -9,6 +9,7 @@ import (
 const (
 	fcmError   = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 	badRequest = "type.googleapis.com/google.rpc.BadRequest"
+	errorInfo  = "type.googleapis.com/google.rpc.ErrorInfo"
 )
 
 // sentence is what Google says beside an error code, or a status without one.
@@ -100,9 +101,18 @@ func (a *Answer) refuse(w http.ResponseWriter) {
 	if a.Code != "" {
 		details = append(details, map[string]string{"@type": fcmError, "errorCode": a.Code})
 	}
-	if a.Field != "" {
-		details = append(details, map[string]any{"@type": badRequest,
-			"fieldViolations": []any{map[string]string{"field": a.Field, "description": "Invalid value"}}})
+	var violations []any
+	for _, field := range []string{a.Field, a.AlsoField} {
+		if field != "" {
+			violations = append(violations, map[string]string{"field": field, "description": "Invalid value"})
+		}
+	}
+	if violations != nil {
+		details = append(details, map[string]any{"@type": badRequest, "fieldViolations": violations})
+	}
+	if a.Limited {
+		details = append(details, map[string]any{"@type": errorInfo, "reason": "RATE_LIMIT_EXCEEDED", "domain": "googleapis.com",
+			"metadata": map[string]string{"service": "fcm.googleapis.com", "consumer": "projects/1"}})
 	}
 	description := a.Description
 	if description == "" {

@@ -1,0 +1,402 @@
+package xmpp
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// walked are an element's children, read by a cursor.
+func walked(c *Cursor, depth int) (all []string) {
+	for c.Next(depth) {
+		name := "?"
+		for _, local := range []string{"a", "b", "c"} {
+			for _, space := range []string{"urn:x", "urn:y", NSAccept, "urn:&"} {
+				if c.Is(space, local) {
+					name = space + " " + local
+				}
+			}
+		}
+		all = append(all, fmt.Sprintf("%d %s k=%s t=%q", depth, name, c.Attr("k"), c.Text()))
+		all = append(all, walked(c, depth+1)...)
+	}
+	return all
+}
+
+// TestCursor compares with encoding/xml.
+func TestCursor(t *testing.T) {
+	for _, text := range []string{
+		"<a xmlns='urn:x'/>",
+		"<a xmlns='urn:x' k='1 &amp; 2'>t<b>u&lt;</b>v</a>",
+		"<a xmlns='urn:x'><b xmlns='urn:y' k=\"'>'\" ><c/></b><c k = '2' /></a>",
+		"<p:a xmlns:p='urn:x' xmlns:q='urn:y'><q:b><c/></q:b><p:b xmlns:p='urn:y'/><p:b/></p:a>",
+		"<a xmlns='urn:x'>x<![CDATA[<b>&amp;\r\n]]>y<b><![CDATA[z]]></b>\r\nw</a>",
+		"<a xmlns='urn:&amp;'><b k='&#65;'/>\n</a><b xmlns='urn:y'><a/></b>",
+		"<a><b/><b><a/></b></a>",
+		"<a xmlns='urn:x'>" + strings.Repeat("<b xmlns='urn:y' xmlns:p='urn:x'>", 12) + strings.Repeat("</b>", 12) + "<p:c xmlns:p='urn:x'/><b/></a>",
+	} {
+		got, err := readAll(strings.NewReader(open + "<iq id='1' type='set'>" + text + "</iq></stream:stream>"))
+		if !errors.Is(err, io.EOF) || len(got) != 1 {
+			t.Fatalf("%s: %v", text, err)
+		}
+		c := got[0].IQ().Walk()
+		if have, want := walked(&c, 0), decoded(t, string(got[0].Payload)); strings.Join(have, "\n") != strings.Join(want, "\n") {
+			t.Errorf("%s\n got %q\nwant %q", text, have, want)
+		}
+	}
+}
+
+// decoded are the same, read by encoding/xml.
+func decoded(t *testing.T, payload string) []string {
+	t.Helper()
+	var root struct {
+		Nodes []node `xml:",any"`
+	}
+	if err := xml.Unmarshal([]byte("<r>"+payload+"</r>"), &root); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	var list func(nodes []node, depth int)
+	list = func(nodes []node, depth int) {
+		for _, n := range nodes {
+			k := ""
+			for _, a := range n.Attrs {
+				if a.Name.Local == "k" {
+					k = a.Value
+				}
+			}
+			all = append(all, fmt.Sprintf("%d %s %s k=%s t=%q", depth, n.XMLName.Space, n.XMLName.Local, k, n.Text))
+			list(n.Nodes, depth+1)
+		}
+	}
+	list(root.Nodes, 0)
+	return all
+}
+
+func TestCursorPassesOver(t *testing.T) {
+	q := &IQ{Payload: []byte("<a xmlns='urn:x'><b><c><d/></c></b><c k='1'/></a><e/>")}
+	c := q.Walk()
+	if !c.Next(0) || !c.Next(1) || !c.Is("urn:x", "b") || !c.Next(1) || !c.Is("urn:x", "c") || !c.Has("k", "1") || c.Has("k", "2") || c.Has("l", "") {
+		t.Errorf("the cursor stands at %s", c.payload[c.at.begin:])
+	}
+	if c.Next(1) || !c.Next(0) || !c.Is("", "e") || c.Is("urn:x", "e") || c.Next(1) || c.Next(0) {
+		t.Errorf("then it stands at %s", c.payload[c.at.begin:])
+	}
+	for _, broken := range []string{"", "x", "<", "<a", "<a b", "<a b='", "<a>", "</a>", "<![CDATA[", "</iq>", "</iq><iq><a/>"} {
+		c := (&IQ{Payload: []byte(broken)}).Walk()
+		if c.Next(0) {
+			t.Errorf("%s has an element", broken)
+		}
+	}
+}
+
+// publication is what a push component wants of a publish.
+type publication struct {
+	id, from, to                 string
+	node, sender, body, nickname string
+	count                        int
+	high                         bool
+}
+
+// read reads a publish by the reader and a cursor.
+func (p *publication) read(r *reader) error {
+	e, err := r.next()
+	if err != nil {
+		return err
+	}
+	p.walk(e.IQ())
+	return nil
+}
+
+func (p *publication) walk(q *IQ) {
+	p.id, p.from, p.to = q.ID, q.From, q.To
+	for c := q.Walk(); c.Next(0); {
+		for c.Next(1) {
+			if !c.Is("http://jabber.org/protocol/pubsub", "publish") {
+				continue
+			}
+			p.node = c.Attr("node")
+			for c.Next(2) { // items
+				for c.Next(3) {
+					if c.Is("urn:xmpp:push:0", "notification") {
+						p.notification(&c)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (p *publication) notification(c *Cursor) {
+	for c.Next(4) {
+		switch {
+		case c.Is("jabber:x:data", "x"):
+			for c.Next(5) {
+				switch {
+				case c.Has("var", "message-count") && c.Next(6):
+					p.count, _ = strconv.Atoi(c.Text())
+				case c.Has("var", "last-message-sender") && c.Next(6):
+					p.sender = c.Text()
+				case c.Has("var", "last-message-body") && c.Next(6):
+					p.body = c.Text()
+				}
+			}
+		case c.Is("tigase:push:priority:0", "priority"):
+			p.high = c.HasText("high")
+		case c.Is("http://tigase.org/protocol/muc#offline", "groupchat"):
+			for c.Next(5) {
+				p.nickname = c.Text()
+			}
+		}
+	}
+}
+
+// publicationXML is the same for encoding/xml.
+type publicationXML struct {
+	ID      string `xml:"id,attr"`
+	From    string `xml:"from,attr"`
+	To      string `xml:"to,attr"`
+	Publish struct {
+		Node         string `xml:"node,attr"`
+		Notification struct {
+			Fields []struct {
+				Var   string `xml:"var,attr"`
+				Value string `xml:"value"`
+			} `xml:"jabber:x:data x>field"`
+			Priority string `xml:"tigase:push:priority:0 priority"`
+			Nickname string `xml:"http://tigase.org/protocol/muc#offline groupchat>nickname"`
+		} `xml:"item>notification"`
+	} `xml:"pubsub>publish"`
+}
+
+func (x *publicationXML) publication() publication {
+	n := &x.Publish.Notification
+	p := publication{id: x.ID, from: x.From, to: x.To, node: x.Publish.Node, high: n.Priority == "high", nickname: n.Nickname}
+	for _, f := range n.Fields {
+		switch f.Var {
+		case "message-count":
+			p.count, _ = strconv.Atoi(f.Value)
+		case "last-message-sender":
+			p.sender = f.Value
+		case "last-message-body":
+			p.body = f.Value
+		}
+	}
+	return p
+}
+
+// publishText is a publish as Tigase makes one of a group chat's message.
+var publishText = "<iq type='set' id='0e5a5a3e-0b8e-4d44-8ad0-6f9d7c1f60f1' from='example.com/" + strings.Repeat("3f", 32) + "' to='push.example.com'>" +
+	"<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='5f0e3c8a-0a55-4b7d-9b55-1f7a0f1c2d3e'><item><notification xmlns='urn:xmpp:push:0'>" +
+	"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'><value>urn:xmpp:push:summary</value></field><field var='message-count'><value>3</value></field>" +
+	"<field var='last-message-sender'><value>room@muc.example.org/ola</value></field><field var='last-message-body'><value>See you &amp; her at &quot;noon&quot; &lt;3</value></field></x>" +
+	"<groupchat xmlns='http://tigase.org/protocol/muc#offline'><nickname>ola</nickname></groupchat>" +
+	"<priority xmlns='tigase:push:priority:0'>high</priority></notification></item></publish>" +
+	"<publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/pubsub#publish-options</value></field><field var='secret'><value>6e1f0d2c</value></field></x></publish-options></pubsub></iq>"
+
+// endless is a stream of publishes.
+type endless struct {
+	first string
+	rest  string
+}
+
+func (e *endless) Read(p []byte) (n int, _ error) {
+	p = p[:min(len(p), 4096)]
+	if e.first != "" {
+		e.rest, e.first = e.first, ""
+	}
+	for n < len(p) {
+		if e.rest == "" {
+			e.rest = publishText
+		}
+		m := copy(p[n:], e.rest)
+		e.rest = e.rest[m:]
+		n += m
+	}
+	return n, nil
+}
+
+// publishes returns two readers of endless publishes: of this package and of
+// encoding/xml.
+func publishes(t testing.TB) (here func(*publication), there func(*publication)) {
+	r := newReader(&endless{first: open})
+	if _, err := r.header(); err != nil {
+		t.Fatal(err)
+	}
+	d := xml.NewDecoder(&endless{first: open})
+	next := func() xml.StartElement {
+		for {
+			tok, err := d.Token()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s, ok := tok.(xml.StartElement); ok {
+				return s
+			}
+		}
+	}
+	next()
+	return func(p *publication) {
+			if err := p.read(r); err != nil {
+				t.Fatal(err)
+			}
+		}, func(p *publication) {
+			start := next()
+			var x publicationXML
+			if err := d.DecodeElement(&x, &start); err != nil {
+				t.Fatal(err)
+			}
+			*p = x.publication()
+		}
+}
+
+// TestPublishIsReadInFewAllocations holds the number exactly: the element, its
+// payload, its addresses, and each text handed on.
+func TestPublishIsReadInFewAllocations(t *testing.T) {
+	here, there := publishes(t)
+	var a, b publication
+	here(&a)
+	there(&b)
+	if a != b || a.body != `See you & her at "noon" <3` || a.nickname != "ola" || a.count != 3 || !a.high || a.node == "" || a.id == "" {
+		t.Fatalf("read\n%+v, by encoding/xml\n%+v", a, b)
+	}
+	if n := testing.AllocsPerRun(1000, func() { here(&a) }); n != 9 {
+		t.Errorf("%v allocations for a publish, want 9", n)
+	}
+}
+
+// TestAnswersAreWrittenWithoutAllocation counts those of a stream that is
+// written to.
+func TestAnswersAreWrittenWithoutAllocation(t *testing.T) {
+	component, server := pair(t)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// It ends with the connection, in whatever way.
+		_, _ = io.Copy(io.Discard, server.conn)
+	}()
+	t.Cleanup(func() {
+		component.Close()
+		<-done
+	})
+	q := &IQ{Type: "result", ID: "0e5a5a3e-0b8e-4d44-8ad0-6f9d7c1f60f1", From: "push.example.com", To: "example.com/3f"}
+	if n := testing.AllocsPerRun(1000, func() {
+		if err := component.Write(q); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations for an answer, want 0", n)
+	}
+}
+
+// BenchmarkPublish reads publishes from a stream into a struct, in turns with
+// encoding/xml, and reports the ratio of the fastest turns.
+func BenchmarkPublish(b *testing.B) {
+	here, there := publishes(b)
+	b.Run("here", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var p publication
+			here(&p)
+		}
+	})
+	b.Run("encoding-xml", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var p publication
+			there(&p)
+		}
+	})
+	b.Run("ratio", func(b *testing.B) {
+		best := func(best float64, read func(*publication)) float64 {
+			const times = 100
+			var p publication
+			from := time.Now()
+			for range times {
+				read(&p)
+			}
+			return min(best, float64(time.Since(from))/times)
+		}
+		h, t := 1e9, 1e9
+		for b.Loop() {
+			h, t = best(h, here), best(t, there)
+		}
+		b.ReportMetric(h, "ns/here")
+		b.ReportMetric(t, "ns/encoding-xml")
+		b.ReportMetric(h/t, "ratio")
+	})
+}
+
+// BenchmarkAnswer appends an empty result.
+func BenchmarkAnswer(b *testing.B) {
+	q := &IQ{Type: "result", ID: "0e5a5a3e-0b8e-4d44-8ad0-6f9d7c1f60f1", From: "push.example.com", To: "example.com/" + strings.Repeat("3f", 32)}
+	var buf []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = q.Append(buf[:0])
+	}
+}
+
+// node is an element as encoding/xml reads it.
+type node struct {
+	XMLName xml.Name
+	Attrs   []xml.Attr `xml:",any,attr"`
+	Text    string     `xml:",chardata"`
+	Nodes   []node     `xml:",any"`
+}
+
+// agree compares the elements below a cursor with those of encoding/xml.
+func agree(c *Cursor, nodes []node, depth int) error {
+	for _, n := range nodes {
+		if !c.Next(depth) {
+			return fmt.Errorf("no element at depth %d where %v is", depth, n.XMLName)
+		}
+		if !c.Is(n.XMLName.Space, n.XMLName.Local) || c.Text() != n.Text || !c.HasText(n.Text) {
+			return fmt.Errorf("%q with the text %q where %v has %q", c.payload[c.at.begin:c.at.end], c.Text(), n.XMLName, n.Text)
+		}
+		for _, a := range n.Attrs {
+			if a.Name.Space == "" && a.Name.Local != "xmlns" && !c.Has(a.Name.Local, spaces.Replace(a.Value)) {
+				return fmt.Errorf("%s=%q where %v has %q", a.Name.Local, c.Attr(a.Name.Local), n.XMLName, a.Value)
+			}
+		}
+		if err := agree(c, n.Nodes, depth+1); err != nil {
+			return err
+		}
+	}
+	if c.Next(depth) {
+		return fmt.Errorf("%q at depth %d where nothing is", c.payload[c.at.begin:c.at.end], depth)
+	}
+	return nil
+}
+
+// FuzzCursor compares what a cursor finds in a payload with encoding/xml.
+func FuzzCursor(f *testing.F) {
+	f.Add("<a xmlns='urn:x' k='1 &amp; 2'>t<b>u&lt;</b>v<![CDATA[<b>\r\n]]></a><p:c xmlns:p='urn:y'/>")
+	f.Add(strings.TrimSuffix(publishText[strings.Index(publishText, ">")+1:], "</iq>"))
+	f.Fuzz(func(t *testing.T, payload string) {
+		got, err := readAll(strings.NewReader(open + "<iq>" + payload + "</iq></stream:stream>"))
+		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || len(got) != 1 || got[0].TooLarge {
+			return
+		}
+		q := got[0].IQ()
+		var root struct {
+			Nodes []node `xml:",any"`
+		}
+		if err := xml.Unmarshal([]byte("<r>"+string(q.Payload)+"</r>"), &root); err != nil {
+			t.Fatalf("payload %q: %v", q.Payload, err)
+		}
+		c := q.Walk()
+		if err := agree(&c, root.Nodes, 0); err != nil {
+			t.Errorf("payload %q: %v", q.Payload, err)
+		}
+		again := (&IQ{Payload: q.Payload}).Walk()
+		if err := agree(&again, root.Nodes, 0); err != nil {
+			t.Errorf("payload %q, scanned again: %v", q.Payload, err)
+		}
+	})
+}

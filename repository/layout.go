@@ -1,0 +1,164 @@
+package repository
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// layout says which columns of tig_push_devices hold what. Our own table has
+// the columns of [ownLayout]; one that is there already may have others.
+type layout struct {
+	service, user, node, device keyed
+	provider                    string
+	second                      string   // the second token; "": in tig_push_device_data
+	created                     string   // orders devices; may be ""
+	times                       []string // must be set in a new row
+	joined                      bool     // its keys are those of our other tables
+	readOnly                    string   // why nothing can be written; "": it can
+}
+
+// keyed is a text column, and the column of its hash where there is one.
+type keyed struct {
+	text, hash string
+	jid        bool // compared without regard to case
+	kind       hashKind
+}
+
+// hashKind is how a key column is made of its text.
+type hashKind struct{ sha256, raw, upper, lowered bool }
+
+func ownLayout() layout {
+	key := func(name string, jid bool) keyed {
+		return keyed{name, name + "_sha1", jid, hashKind{lowered: jid}}
+	}
+	return layout{
+		service: key("service_jid", true), user: key("user_jid", true), node: key("node", false), device: key("device_id", false),
+		provider: "provider", created: "created_at", joined: true,
+	}
+}
+
+// of is the value of the key column.
+func (k hashKind) of(text string) any {
+	if k.lowered {
+		text = strings.ToLower(text)
+	}
+	var sum []byte
+	if k.sha256 {
+		s := sha256.Sum256([]byte(text))
+		sum = s[:]
+	} else {
+		s := sha1.Sum([]byte(text))
+		sum = s[:]
+	}
+	switch {
+	case k.raw:
+		return sum
+	case k.upper:
+		return strings.ToUpper(hex.EncodeToString(sum))
+	}
+	return hex.EncodeToString(sum)
+}
+
+// is returns the condition that a column holds one of the texts.
+func (k *keyed) is(d *dialect, prefix string, texts ...string) (condition string, args []any) {
+	column := prefix + k.hash
+	value := k.kind.of
+	switch {
+	case k.hash != "":
+	case k.jid && d.engine != mysqlEngine:
+		column, value = "lower("+prefix+k.text+")", func(s string) any { return strings.ToLower(s) }
+	default:
+		column, value = prefix+k.text, func(s string) any { return s }
+	}
+	for _, t := range texts {
+		args = append(args, value(t))
+	}
+	condition = column + " IN (" + marks(len(texts)) + ")"
+	if len(texts) == 1 {
+		condition = column + " = ?"
+	}
+	if k.hash == "" && !k.jid && d.engine == mysqlEngine { // a collation would merge texts that differ in case
+		condition += " AND BINARY " + condition
+		args = append(args, args...)
+	}
+	return condition, args
+}
+
+// row is the condition for the row of a device.
+func (l *layout) row(d *dialect, prefix string, dev *Device) (string, []any) {
+	return l.all(d, prefix, []match{{&l.service, []string{dev.Service}}, {&l.user, []string{dev.Account}}, {&l.device, []string{dev.Token}}}, dev.Provider)
+}
+
+// match is a column with the texts that it may hold.
+type match struct {
+	key   *keyed
+	texts []string
+}
+
+// all joins conditions.
+func (l *layout) all(d *dialect, prefix string, matches []match, providers ...string) (string, []any) {
+	var conditions []string
+	var args []any
+	for _, m := range matches {
+		c, a := m.key.is(d, prefix, m.texts...)
+		conditions, args = append(conditions, c), append(args, a...)
+	}
+	if len(providers) > 0 {
+		conditions = append(conditions, prefix+l.provider+" IN ("+marks(len(providers))+")")
+		for _, p := range providers {
+			args = append(args, p)
+		}
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
+// selection is the SELECT of whole devices, up to the WHERE.
+func (l *layout) selection() string {
+	second := "NULL"
+	if l.second != "" {
+		second = "d." + l.second
+	}
+	columns := strings.Join([]string{"d." + l.service.text, "d." + l.user.text, "d." + l.node.text, "d." + l.provider, "d." + l.device.text}, ", ")
+	if !l.joined {
+		return "SELECT " + columns + ", " + second + ", NULL, NULL, NULL, NULL, NULL, NULL FROM tig_push_devices d WHERE "
+	}
+	if l.second == "" {
+		second = "x.device_second_id"
+	}
+	return "SELECT " + columns + ", " + second + `, x.registered_ms, x.accepted_ms, x.failed_ms, x.failed_reason, x.failed_push_id, x.sandbox
+		FROM tig_push_devices d LEFT JOIN tig_push_device_data x
+		ON x.service_jid_sha1 = d.` + l.service.hash + " AND x.user_jid_sha1 = d." + l.user.hash +
+		" AND x.provider = d." + l.provider + " AND x.device_id_sha1 = d." + l.device.hash + " WHERE "
+}
+
+// order sorts devices, the oldest first.
+func (l *layout) order() string {
+	if l.created == "" {
+		return ""
+	}
+	return " ORDER BY d." + l.created
+}
+
+// marks returns n question marks.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// hash is the key of a text in our own tables.
+func hash(s string) string {
+	sum := sha1.Sum([]byte(s))
+	return hex.EncodeToString(sum[:])
+}
+
+// jidHash is the key of an address, as Tigase's sha1(lower(jid)).
+func jidHash(jid string) string { return hash(strings.ToLower(jid)) }
+
+// dataKey are the key columns of our own tables.
+var dataKey = []string{"service_jid_sha1", "user_jid_sha1", "provider", "device_id_sha1"}
+
+const whereData = " WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND provider = ? AND device_id_sha1 = ?"
+
+// dataRow is a device's key in our own tables.
+func dataRow(d *Device) []any {
+	return []any{jidHash(d.Service), jidHash(d.Account), d.Provider, hash(d.Token)}
+}
