@@ -51,10 +51,14 @@ type pushBean struct {
 	name   string
 	domain []string // its own 'domain'
 	vhosts []string
+	served []string // all domains of the connection items
 }
 
 // Run implements beans.Runner.
-func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
+func (p *pushBean) Run(ctx context.Context) error {
+	p.Service().TellStrays(ctx, p.served)
+	return p.Service().Run(ctx)
+}
 
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
@@ -136,7 +140,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	}
 	service := push.NewService(push.Parts{Name: c.Name(), Devices: defaults.devices, Providers: set,
 		Certificates: repository.NewCertificates(defaults.users), Log: c.Logger()}, cfg)
-	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
+	return &pushBean{Component: push.NewComponent(service, cfg, versionText(), c.Logger()), name: c.Name(), domain: cfg.Domain, vhosts: cfg.VirtualHosts}, nil
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
@@ -152,7 +156,8 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 		return nil, err
 	}
 	for _, p := range components {
-		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
+		p.served = e.Domains()
+		p.Service().SendThrough(e, firstDomain(p, p.served, components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)
