@@ -38,28 +38,24 @@ type Certificates struct{ users UserRepository }
 // NewCertificates returns the certificates in a user repository.
 func NewCertificates(users UserRepository) *Certificates { return &Certificates{users} }
 
-// Store keeps a certificate under a name and returns its version. The version
-// is written last, so that who polls it reads the new certificate.
+// Store keeps a certificate under a name and returns its version. Who loads it
+// meanwhile gets the old one or the new one, nothing in between.
 func (c *Certificates) Store(ctx context.Context, name string, cert Certificate) (version string, err error) {
 	if name == "" || strings.Contains(name, "/") {
 		return "", fmt.Errorf("store certificate: the name %q is empty or has a slash", name)
 	}
-	key, value, other := keyP12, base64.StdEncoding.EncodeToString(cert.P12), keyPEM
+	data := map[string]string{keyPassword: cert.Password}
 	if len(cert.PEM) > 0 {
-		key, value, other = keyPEM, string(cert.PEM), keyP12
+		data[keyPEM] = string(cert.PEM)
+	} else {
+		data[keyP12] = base64.StdEncoding.EncodeToString(cert.P12)
 	}
-	sum := sha256.Sum256([]byte(key + "\x00" + value + "\x00" + cert.Password))
-	version = hex.EncodeToString(sum[:8])
-	err = c.users.RemoveData(ctx, certificateUser, name, other)
-	for _, pair := range [][2]string{{key, value}, {keyPassword, cert.Password}, {keyVersion, version}} {
-		if err == nil {
-			err = c.users.SetData(ctx, certificateUser, name, pair[0], pair[1])
-		}
-	}
-	if err != nil {
+	sum := sha256.Sum256([]byte(data[keyP12] + "\x00" + data[keyPEM] + "\x00" + cert.Password))
+	data[keyVersion] = hex.EncodeToString(sum[:8])
+	if err := c.users.SetDataMap(ctx, certificateUser, name, data); err != nil {
 		return "", fmt.Errorf("store certificate: %w", err)
 	}
-	return version, nil
+	return data[keyVersion], nil
 }
 
 // Load returns the certificate of a name, or [ErrNotFound].
@@ -69,14 +65,22 @@ func (c *Certificates) Load(ctx context.Context, name string) (Certificate, erro
 		return Certificate{}, fmt.Errorf("load certificate: %w", err)
 	}
 	cert := Certificate{PEM: []byte(data[keyPEM]), Password: data[keyPassword], Version: data[keyVersion]}
-	// An admin may have pasted it with line breaks.
-	if cert.P12, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(data[keyP12]), "")); err != nil {
-		return Certificate{}, fmt.Errorf("load certificate: %s of node %s is not base64: %w", keyP12, name, err)
+	if cert.P12, err = decodeP12(data[keyP12]); err != nil {
+		return Certificate{}, fmt.Errorf("load certificate: %s of node %s: %w", keyP12, name, err)
 	}
 	if len(cert.P12) == 0 && len(cert.PEM) == 0 {
 		return Certificate{}, fmt.Errorf("load certificate: %w", ErrNotFound)
 	}
 	return cert, nil
+}
+
+// decodeP12 undoes base64, which an admin may have pasted with line breaks.
+func decodeP12(text string) ([]byte, error) {
+	der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		return nil, fmt.Errorf("it is not base64: %w", err)
+	}
+	return der, nil
 }
 
 // Versions returns the version of each stored certificate by its name: cheap to

@@ -37,6 +37,8 @@ type UserRepository interface {
 	// SetData sets the one value of a key. The user and the node are created
 	// where they are missing, as in all methods that add something.
 	SetData(ctx context.Context, user, node, key, value string) error
+	// SetDataMap replaces all keys of a node at once.
+	SetDataMap(ctx context.Context, user, node string, data map[string]string) error
 	// SetDataList replaces all values of a key.
 	SetDataList(ctx context.Context, user, node, key string, values []string) error
 	// AddDataList adds values to those that a key has.

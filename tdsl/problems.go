@@ -5,10 +5,18 @@ import (
 	"strings"
 )
 
+// maxWarnings is how many warnings of a file are told.
+const maxWarnings = 1000
+
 // warn notes that Tigase's reader loses something.
 func (r *reader) warn(pos Pos, msg, hint string) {
 	if pos.Line == 0 { // of text that is empty
 		pos = r.pos()
+	}
+	if len(r.warnings) == maxWarnings {
+		msg, hint = "more is lost from here on than is told", ""
+	} else if len(r.warnings) > maxWarnings {
+		return
 	}
 	r.warnings = append(r.warnings, &Error{Pos: pos, Msg: msg, Hint: hint})
 }

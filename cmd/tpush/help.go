@@ -3,53 +3,52 @@ package main
 import (
 	"embed"
 	"fmt"
-	"io"
+	"io/fs"
 	"path"
 	"strings"
 )
 
-// docs are the pages for administrators.
+// pages are the pages for administrators, one a topic.
 //
 //go:embed docs/*.md
-var docs embed.FS
+var pages embed.FS
 
-// helpCommand shows a page of the manual.
+// helpCommand shows the pages for administrators.
 type helpCommand struct {
-	Topic string `arg:"" optional:"" help:"Name of a page." placeholder:"TOPIC"`
+	Topic string `arg:"" optional:"" help:"The page to show; without it, the list of pages."`
 }
 
 // Run implements the command.
 func (c *helpCommand) Run(io streams) error {
-	if c.Topic == "" {
-		fmt.Fprintln(io.out, "Pages of the manual; tpush help TOPIC shows one:")
-		fmt.Fprintln(io.out)
-		return listTopics(io.out)
-	}
-	page, err := docs.ReadFile(path.Join("docs", strings.ToLower(c.Topic)+".md"))
+	names, err := fs.Glob(pages, "docs/*.md")
 	if err != nil {
-		fmt.Fprintf(io.err, "tpush: there is no page %q. There are:\n\n", c.Topic)
-		if err := listTopics(io.err); err != nil {
+		return fmt.Errorf("list the pages: %w", err)
+	}
+	if c.Topic != "" {
+		text, err := pages.ReadFile("docs/" + strings.TrimSuffix(c.Topic, ".md") + ".md")
+		if err == nil {
+			_, err = io.out.Write(text)
 			return err
 		}
-		return exit(exitConfig)
+		fmt.Fprintf(io.err, "tpush: there is no page '%s'. There are:\n\n", c.Topic)
 	}
-	_, err = io.out.Write(page)
-	return err
-}
-
-// listTopics writes each page's name and title.
-func listTopics(w io.Writer) error {
-	pages, err := docs.ReadDir("docs")
-	if err != nil {
-		return err
+	out := io.out
+	if c.Topic != "" {
+		out = io.err
+	} else {
+		fmt.Fprintln(out, "tpush --help tells the commands and their options. Pages, shown by tpush help TOPIC:")
+		fmt.Fprintln(out)
 	}
-	for _, p := range pages {
-		text, err := docs.ReadFile(path.Join("docs", p.Name()))
+	for _, name := range names {
+		text, err := pages.ReadFile(name)
 		if err != nil {
-			return err
+			return fmt.Errorf("read a page: %w", err)
 		}
-		title, _, _ := strings.Cut(string(text), "\n")
-		fmt.Fprintf(w, "  %-12s %s\n", strings.TrimSuffix(p.Name(), ".md"), strings.TrimLeft(title, "# "))
+		title, _, _ := strings.Cut(strings.TrimPrefix(string(text), "# "), "\n")
+		fmt.Fprintf(out, "  %-14s %s\n", strings.TrimSuffix(path.Base(name), ".md"), title)
+	}
+	if c.Topic != "" {
+		return exit(exitConfig)
 	}
 	return nil
 }

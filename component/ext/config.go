@@ -6,11 +6,10 @@
 package ext
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,8 +21,9 @@ const ItemsFile = "etc/externalComponentItems"
 
 // Config is what the ext bean reads.
 type Config struct {
-	// Items are the component domains and their servers. They come before those
-	// of ItemsFile: the first source that has a domain counts.
+	// Items are the component domains and their servers; a domain with several
+	// items has connections to each. They come before those of etc/externalComponentItems: the
+	// first source that has a domain counts.
 	Items []Item `tdsl:"items,secret"`
 	// PerHost is the number of connections to each address of a server that
 	// allows several (Tigase, ejabberd). With one, its loss makes the domain
@@ -40,46 +40,60 @@ func Defaults() Config {
 	return Config{PerHost: 2, ServerHost: "localhost", ConfigType: "default"}
 }
 
-// items joins the configured items with those of the items file below home.
-func (c *Config) items(home string) ([]Item, error) {
+// items joins the configured items with those of the items file below home. An
+// item of the configuration that is wrong is an error; one of the file is left
+// out with a warning, since the file may be the server's.
+func (c *Config) items(home string, l *slog.Logger) ([]Item, error) {
+	listens := c.ConfigType == configComponent
+	own := append([]Item(nil), c.Items...)
+	for i := range own {
+		if err := own[i].prepare(listens); err != nil {
+			return nil, err
+		}
+	}
 	name := filepath.Join(home, ItemsFile)
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read connection items: %w", err)
 	}
-	fromFile, err := parseItems(text)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	all := append(append([]Item(nil), c.Items...), fromFile...)
-	for i := range all {
-		if err := all[i].prepare(c.ConfigType == configComponent); err != nil {
-			return nil, err
+	var file []Item
+	for _, line := range parseItems(text) {
+		if line.err == nil {
+			line.err = line.item.prepare(listens)
 		}
+		if line.err != nil {
+			l.Warn("connection item left out", "at", fmt.Sprintf("%s:%d", name, line.number), "err", line.err)
+			continue
+		}
+		file = append(file, line.item)
 	}
-	return firsts(all), nil
+	return firsts(own, file), nil
+}
+
+// itemLine is an item of the items file, or why it is none.
+type itemLine struct {
+	number int
+	item   Item
+	err    error
 }
 
 // parseItems reads the items file: one or more items per line, separated by
 // commas. Lines that begin with # are comments.
-func parseItems(text []byte) ([]Item, error) {
-	var items []Item
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || line[0] == '#' {
+func parseItems(text []byte) (all []itemLine) {
+	number := 0
+	for line := range strings.Lines(string(text)) {
+		number++
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue
 		}
 		for part := range strings.SplitSeq(line, ",") {
 			if strings.TrimSpace(part) == "" {
 				continue
 			}
-			var it Item
-			if err := it.UnmarshalText([]byte(part)); err != nil {
-				return nil, fmt.Errorf("line %d: %w", n, err)
-			}
-			items = append(items, it)
+			l := itemLine{number: number}
+			l.err = l.item.UnmarshalText([]byte(part))
+			all = append(all, l)
 		}
 	}
-	return items, lines.Err()
+	return all
 }

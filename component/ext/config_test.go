@@ -1,6 +1,7 @@
 package ext
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,13 +14,13 @@ func TestItemsFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(home, "etc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "push.example.com:s3cret:connect:5270:example.com;node1;node2:accept\n\nother.example.com:pw:accept:5271, third.example.com:x:connect:5347:localhost:accept:lb.Class:ssl\n"
+	text := "# a comment\nwrong\npush.example.com:s3cret:connect:5270:example.com;node1;node2:accept\n\nother.example.com:pw:accept:5271, third.example.com:x:connect:5347:localhost:accept:lb.Class:ssl\n"
 	if err := os.WriteFile(filepath.Join(home, ItemsFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := Defaults()
 	cfg.Items = []Item{{Domain: "Other.example.com", Password: "mine", Host: "h", Port: 1}}
-	items, err := cfg.items(home)
+	items, err := cfg.items(home, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +44,20 @@ func TestBadItems(t *testing.T) {
 		{"push.example.com:pw:connect::h:accept", "give the server's component port"},
 		{"push.example.com:pw:connect:5347:h:client", "XEP-0225"},
 		{"push.example.com:pw:connect:5347:h:accept::tls", "STARTTLS"},
+		{"push.example.com:pw:connect:5347:h:connect", "it is accept"},
 		{"push.example.com:pw:dial:5347:h:accept", "connect or accept"},
 		{"push.example.com::connect:5347:h:accept", "no password"},
 		{"push.example.com:a:b:c:d:e:f:g:h", "secret cannot hold a colon"},
 	} {
-		items, err := parseItems([]byte(tc.line))
+		lines := parseItems([]byte(tc.line))
+		if len(lines) != 1 {
+			t.Fatalf("%s: %d items", tc.line, len(lines))
+		}
+		err := lines[0].err
 		if err == nil {
 			cfg := Defaults()
-			cfg.Items = items
-			_, err = cfg.items(t.TempDir())
+			cfg.Items = []Item{lines[0].item}
+			_, err = cfg.items(t.TempDir(), slog.New(slog.DiscardHandler))
 		}
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want one that says %q", tc.line, err, tc.want)
@@ -59,5 +65,18 @@ func TestBadItems(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), ":pw:") {
 			t.Errorf("%s: the error shows the secret", tc.line)
 		}
+	}
+}
+
+func TestSeveralItemsOfADomain(t *testing.T) {
+	a := Item{Domain: domain, Password: "1", Type: typeConnect, Host: "a", Port: 5347}
+	b, other := a, a
+	b.Host, other.Domain = "b", "other.example.com"
+	if got, want := firsts([]Item{a, b, a}, []Item{{Domain: domain, Host: "c"}, other}), []Item{a, b, other}; !slices.Equal(got, want) {
+		t.Errorf("items %+v, want %+v", got, want)
+	}
+	a.Type, a.Host = typeAccept, "example.com;x;y"
+	if got := a.addresses("server"); !slices.Equal(got, []string{"server:5347"}) {
+		t.Errorf("an accept item is dialled at %q", got)
 	}
 }

@@ -54,7 +54,7 @@ type Ext struct {
 // New reads the connection items of the configuration; it dials nothing and
 // reads no list yet. Relative file names are below home.
 func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
-	items, err := cfg.items(home)
+	items, err := cfg.items(home, l)
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +74,11 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 // Domains are the component domains of the configured items, in their order:
 // the service JIDs that this program answers for. Lists may add others later.
 func (e *Ext) Domains() []string {
-	out := make([]string, len(e.fixed))
+	var out []string
 	for i := range e.fixed {
-		out[i] = e.fixed[i].Domain
+		if !slices.Contains(out, e.fixed[i].Domain) {
+			out = append(out, e.fixed[i].Domain)
+		}
 	}
 	return out
 }
@@ -215,6 +217,10 @@ type Connection struct {
 	Since    time.Time // when the oldest of them was established
 	Single   bool      // the server takes one connection per domain
 	Connects int       // streams established since the start
+	// Failure is why the last stream ended or did not come about, with the time;
+	// it stays after a success.
+	Failure   string
+	FailureAt time.Time
 }
 
 // Connections returns the state of all connections, in the items' order.

@@ -6,24 +6,36 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/tpush/tpush/component/xmpp"
 )
 
 // Item is one component domain and where its server is, as Tigase's
 // "external components" have it.
 type Item struct {
-	Domain   string `tdsl:"domain"`          // our address, and the stream's "to"
-	Password string `tdsl:"password,secret"` // the secret shared with the server
+	// Domain is the component's address, and the stream's "to".
+	Domain string `tdsl:"domain"`
+	// Password is the secret shared with the server.
+	Password string `tdsl:"password,secret"`
 	// Type is seen from the process that uses the list: connect dials; accept
 	// is the server's own listener, which is dialled too.
 	Type string `tdsl:"type"`
-	Port int    `tdsl:"port"`
+	// Port is the server's component port: Prosody and ejabberd 5347, Tigase
+	// often 5270.
+	Port int `tdsl:"port"`
 	// Host is the address to dial, or "domain;address1;address2…" as in
 	// Tigase: the first part is the server's XMPP domain, each address gets its
 	// own connections. Empty: the configuration's server-host.
-	Host        string `tdsl:"host"`
-	Protocol    string `tdsl:"protocol"` // accept (XEP-0114); empty means the same
-	Socket      string `tdsl:"socket"`   // plain or ssl (TLS from the first byte)
-	CAFile      string `tdsl:"ca-file"`  // PEM, beside the system's certificates
+	Host string `tdsl:"host"`
+	// Protocol is accept (XEP-0114), also when it is empty.
+	Protocol string `tdsl:"protocol"`
+	// Socket is plain, also when it is empty, or ssl (TLS from the first byte).
+	Socket string `tdsl:"socket"`
+	// CAFile holds certificates (PEM) that the server's may be signed by, beside
+	// the system's.
+	CAFile string `tdsl:"ca-file"`
+	// Fingerprint is the SHA-256 (hex) of the server's certificate, for one that
+	// nobody has signed, such as Tigase's own.
 	Fingerprint string `tdsl:"fingerprint"`
 
 	listen bool // the server dials us
@@ -38,8 +50,7 @@ const (
 )
 
 // prepare evens out an item and checks it; listens says that accept means
-// listening in its list. Anything but connect and accept counts as accept in
-// Tigase's lists.
+// listening in its list.
 func (i *Item) prepare(listens bool) error {
 	i.Domain = strings.ToLower(strings.TrimSpace(i.Domain))
 	if i.Type == "" {
@@ -83,6 +94,8 @@ func (i *Item) check() error {
 		return fmt.Errorf("item %s: port %d: give the server's component port (Prosody and ejabberd 5347, Tigase often 5270)", i.Domain, i.Port)
 	case i.Protocol == "client" || i.Protocol == "jabber:client":
 		return fmt.Errorf("item %s: protocol client (XEP-0225) is not served: use accept (XEP-0114), which every server takes", i.Domain)
+	case i.Protocol != "" && i.Protocol != typeAccept && i.Protocol != xmpp.NSAccept:
+		return fmt.Errorf("item %s: protocol %q: it is accept (XEP-0114)", i.Domain, i.Protocol)
 	case i.Socket == "tls":
 		return fmt.Errorf("item %s: socket tls (STARTTLS) is not served: use ssl or plain", i.Domain)
 	case i.Socket != "" && i.Socket != "plain" && i.Socket != "ssl":
@@ -98,13 +111,16 @@ func (i *Item) check() error {
 // addresses are the host:port pairs to dial.
 func (i *Item) addresses(serverHost string) []string {
 	port := strconv.Itoa(i.Port)
+	if i.Type == typeAccept {
+		return []string{net.JoinHostPort(serverHost, port)}
+	}
 	hosts := strings.Split(i.Host, ";")
 	if len(hosts) > 1 {
 		hosts = hosts[1:]
 	}
 	var out []string
 	for _, h := range hosts {
-		if h = strings.TrimSpace(h); h == "" || i.Type == typeAccept {
+		if h = strings.TrimSpace(h); h == "" {
 			h = serverHost
 		}
 		out = append(out, net.JoinHostPort(h, port))

@@ -34,7 +34,10 @@ type link struct {
 	live     []*conn
 	changed  chan struct{} // closed and replaced when a connection comes
 	single   bool
-	leftover []byte // answers that no stream could write yet
+	leftover []byte    // answers that no stream could write yet
+	leftAt   time.Time // when the last of them was left
+	failure  string
+	failedAt time.Time
 }
 
 // conn is one established stream.
@@ -42,6 +45,7 @@ type conn struct {
 	stream *xmpp.Stream
 	since  time.Time
 	seen   atomic.Int64 // Unix nanoseconds of the last sign of life
+	heard  atomic.Bool  // something came, or a probe came back by another one
 }
 
 func newLink(e *Ext, it Item, address string, h Handler) *link {
@@ -98,10 +102,12 @@ func (l *link) keep(ctx, work context.Context, n int) {
 	}
 	o := outage{pace: &l.ext.pace}
 	for sleep(ctx, o.pause()) {
-		lived, err := l.session(ctx, work)
-		switch {
-		case ctx.Err() != nil:
+		lived, err := l.session(ctx, work, &o)
+		if ctx.Err() != nil {
 			return
+		}
+		l.failed(err)
+		switch {
 		case errors.Is(err, stream.Conflict) && l.others():
 			l.log.Info("the server takes one connection per domain", "err", err)
 			return
@@ -128,7 +134,7 @@ func explain(err error) string {
 	case errors.Is(err, stream.NotAuthorized):
 		return "the password of the item is not the server's secret for this domain, or the server (ejabberd) does not know the domain"
 	case errors.Is(err, xmpp.ErrWrongSecret):
-		return "the password of the item is not the server's secret for this domain"
+		return "the password of the item is not the server's secret for this domain (or the server was just stopping)"
 	}
 	return "look whether the server runs and listens for components at this address"
 }
@@ -177,7 +183,9 @@ func (l *link) add(c *conn) {
 	close(l.changed)
 	l.changed = make(chan struct{})
 	rest := l.leftover
-	l.leftover = nil
+	if l.leftover = nil; time.Since(l.leftAt) > answerTime {
+		rest = nil // nobody waits for them any more
+	}
 	l.mu.Unlock()
 	if len(rest) > 0 {
 		// A stream that breaks here has them in its own Unsent.
@@ -190,16 +198,35 @@ func (l *link) add(c *conn) {
 func (l *link) remove(c *conn) {
 	unsent := c.stream.Unsent()
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	for i, x := range l.live {
 		if x == c {
 			l.live = append(l.live[:i:i], l.live[i+1:]...)
 			break
 		}
 	}
-	if len(unsent) > 0 {
-		l.leftover = append(l.leftover, unsent...)
+	live := l.live
+	l.mu.Unlock()
+	if len(unsent) == 0 {
+		return
 	}
+	for _, x := range live {
+		if x.stream.WriteRaw(unsent) == nil {
+			return
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leftover, l.leftAt = append(l.leftover, unsent...), time.Now()
+}
+
+// failed notes why there is no stream, for those who ask for the state.
+func (l *link) failed(err error) {
+	if err == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failure, l.failedAt = err.Error(), time.Now()
 }
 
 // write writes a stanza on the preferred connection if that is up, else on any.
@@ -239,7 +266,8 @@ func (l *link) reply(ctx context.Context, st xmpp.Stanza, c *conn) {
 func (l *link) state() Connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single, Connects: l.connects}
+	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single, Connects: l.connects,
+		Failure: l.failure, FailureAt: l.failedAt}
 	if len(l.live) > 0 {
 		c.Since = l.live[0].since
 	}

@@ -2,6 +2,7 @@ package ext
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -21,24 +22,29 @@ type List struct {
 // listTime bounds one reading of a list.
 const listTime = 20 * time.Second
 
-// items returns the items of all sources: of those with the same domain, the
-// first counts.
+// items returns the items of all sources: the first source that has a domain
+// counts for it.
 func (e *Ext) items() []Item {
-	all := append([]Item(nil), e.fixed...)
+	sources := [][]Item{e.fixed}
 	for i := range e.lists {
-		all = append(all, e.lists[i].last...)
+		sources = append(sources, e.lists[i].last)
 	}
-	return firsts(all)
+	return firsts(sources...)
 }
 
-// firsts leaves out items whose domain an earlier one has.
-func firsts(all []Item) []Item {
-	var out []Item
+// firsts joins sources, and leaves out items whose domain an earlier source has,
+// or that an earlier item of the same source repeats.
+func firsts(sources ...[]Item) (out []Item) {
 	seen := map[string]bool{}
-	for _, it := range all {
-		if !seen[it.Domain] {
+	for _, items := range sources {
+		begin := len(out)
+		for _, it := range items {
+			if !seen[it.Domain] && !slices.Contains(out[begin:], it) {
+				out = append(out, it)
+			}
+		}
+		for _, it := range out[begin:] {
 			seen[it.Domain] = true
-			out = append(out, it)
 		}
 	}
 	return out
@@ -79,6 +85,9 @@ func (e *Ext) usable(l *list, items []Item) []Item {
 	var out []Item
 	var wrong string
 	for _, it := range items {
+		if it.Type != typeConnect {
+			it.Type = typeAccept // as Tigase takes any other word
+		}
 		if l.Server && it.Type == typeConnect {
 			continue
 		}

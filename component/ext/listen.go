@@ -12,8 +12,13 @@ import (
 	"github.com/tpush/tpush/component/xmpp"
 )
 
-// maxAccepted bounds the streams that servers may open to one domain.
-const maxAccepted = 16
+const (
+	// maxAccepted bounds the streams that servers may open to one domain.
+	maxAccepted = 16
+	// maxWelcomed bounds the connections to one port that have not shown the
+	// secret yet. More wait in the system's queue; each has 15 s.
+	maxWelcomed = 64
+)
 
 // listen takes the connections of servers that dial us (Tigase's items of type
 // accept in a process with config-type component) until ctx ends. A port in use
@@ -21,6 +26,7 @@ const maxAccepted = 16
 func (e *Ext) listen(ctx context.Context, port int) {
 	l := e.log.With("port", port)
 	o := outage{pace: &e.pace}
+	welcomed := make(chan struct{}, maxWelcomed)
 	var all sync.WaitGroup
 	defer all.Wait()
 	for sleep(ctx, o.pause()) {
@@ -34,13 +40,18 @@ func (e *Ext) listen(ctx context.Context, port int) {
 		}
 		l.Info("listening for the server")
 		stop := context.AfterFunc(ctx, func() { socket.Close() })
+		o = outage{pace: &e.pace}
 		for {
 			tcp, err := socket.Accept()
 			if err != nil {
 				o.failed(err.Error())
 				break
 			}
-			all.Go(func() { e.welcome(ctx, tcp, port) })
+			welcomed <- struct{}{} // each leaves in time
+			all.Go(func() {
+				e.welcome(ctx, tcp, port)
+				<-welcomed
+			})
 		}
 		stop()
 		socket.Close()
@@ -97,8 +108,9 @@ func (l *link) receive(ctx, work context.Context) {
 		select {
 		case s := <-l.accepted:
 			all.Go(func() {
-				lived, err := l.serve(ctx, work, s)
+				lived, err := l.serve(ctx, work, s, &outage{pace: &l.ext.pace})
 				if ctx.Err() == nil {
+					l.failed(err)
 					l.log.Warn("connection lost: waiting for the server", "err", err, "dur", lived.Round(time.Millisecond))
 				}
 				<-room

@@ -35,6 +35,7 @@ type outage struct {
 	quick bool          // the last attempt was made at once
 	wait  time.Duration // before the next attempt, where an event sets it
 	told  string        // the last failure that was logged
+	deaf  int           // streams in a row on which nothing ever came
 }
 
 // pause is how long to wait before the next attempt: nothing at first, spread
@@ -56,9 +57,27 @@ func (o *outage) pause() time.Duration {
 // list of components changes. Not twice for streams that hardly lived.
 func (o *outage) lost(lived time.Duration) {
 	again := o.quick && lived < o.pace.lived
-	*o = outage{pace: o.pace, quick: true}
+	*o = outage{pace: o.pace, quick: true, deaf: o.deaf}
 	if again {
 		o.since = time.Now()
+	}
+}
+
+// patience is how long a stream may be silent. Behind a Tigase server that
+// balances by the receiver, one connection of a domain gets everything, also the
+// answers to the probes of the others: a stream on which nothing ever came is
+// given up more and more rarely.
+func (o *outage) patience() time.Duration { return o.pace.silence << min(o.deaf, maxDeaf) }
+
+// maxDeaf bounds how often patience doubles: to 40 minutes.
+const maxDeaf = 5
+
+// heard notes whether anything came on a stream that has ended of silence.
+func (o *outage) heard(anything bool) {
+	if anything {
+		o.deaf = 0
+	} else {
+		o.deaf++
 	}
 }
 

@@ -37,7 +37,7 @@ func (p *probes) back(id string) bool {
 	defer p.mu.Unlock()
 	c, ok := p.conns[id]
 	if ok {
-		c.alive()
+		c.hear()
 		delete(p.conns, id)
 	}
 	return ok
@@ -55,19 +55,26 @@ func (p *probes) forget(c *conn) {
 }
 
 // watch probes a silent stream and ends one that stays silent. The server would
-// not notice for us: none of the measured ones sends keep-alives of use.
-func (l *link) watch(ctx context.Context, c *conn) {
+// not notice for us: none of the measured ones sends keep-alives of use. A probe
+// may get lost where several processes serve the domain, as another one gets it
+// and its answer: there are more before the stream is given up.
+func (l *link) watch(ctx context.Context, c *conn, o *outage) {
 	defer l.ext.probes.forget(c)
-	p := l.ext.pace
-	for sleep(ctx, spread(p.probe)) {
+	p, patience := l.ext.pace, o.patience()
+	wait := p.probe
+	for sleep(ctx, spread(wait)) {
 		silent := c.silent()
-		if silent >= p.silence {
+		if silent >= patience {
+			o.heard(c.heard.Load())
 			l.log.Warn("the server is silent: connecting again", "dur", silent.Round(time.Second))
 			c.stream.Close()
 			return
 		}
-		if silent < p.probe/2 {
+		if wait = p.probe; silent < p.probe/2 {
 			continue
+		}
+		if silent < p.silence {
+			wait = (p.silence - p.probe) / probesLeft
 		}
 		id := l.ext.probes.out(c)
 		ping := &xmpp.IQ{Type: stanza.GetIQ, ID: id, From: l.item.Domain, To: l.item.Domain,
@@ -77,3 +84,6 @@ func (l *link) watch(ctx context.Context, c *conn) {
 		}
 	}
 }
+
+// probesLeft is how many more probes a silent stream gets.
+const probesLeft = 5

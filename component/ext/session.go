@@ -21,7 +21,7 @@ const (
 
 // session opens one stream and serves it until it ends. It returns how long the
 // stream lived, 0 when it never was, and why it ended.
-func (l *link) session(ctx, work context.Context) (lived time.Duration, err error) {
+func (l *link) session(ctx, work context.Context, o *outage) (lived time.Duration, err error) {
 	tcp, err := l.dialer.dial(ctx, l.address)
 	if err != nil {
 		return 0, err
@@ -30,11 +30,11 @@ func (l *link) session(ctx, work context.Context) (lived time.Duration, err erro
 	if err != nil {
 		return 0, err
 	}
-	return l.serve(ctx, work, s)
+	return l.serve(ctx, work, s, o)
 }
 
 // serve takes requests from a stream until that ends, or ctx.
-func (l *link) serve(ctx, work context.Context, s *xmpp.Stream) (lived time.Duration, err error) {
+func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (lived time.Duration, err error) {
 	defer s.Close()
 	if !l.startReading() {
 		return 0, context.Canceled
@@ -49,7 +49,7 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream) (lived time.Dura
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		l.watch(watch, c)
+		l.watch(watch, c, o)
 	}()
 	err = l.read(work, c)
 	l.readers.Done()
@@ -61,6 +61,12 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream) (lived time.Dura
 	s.Close()
 	l.remove(c)
 	return time.Since(c.since), err
+}
+
+// hear notes that something came.
+func (c *conn) hear() {
+	c.alive()
+	c.heard.Store(true)
 }
 
 func (c *conn) alive() { c.seen.Store(time.Now().UnixNano()) }
@@ -76,7 +82,7 @@ func (l *link) read(work context.Context, c *conn) error {
 		if err != nil {
 			return err
 		}
-		c.alive()
+		c.hear()
 		q := el.IQ()
 		if q == nil || l.ext.probes.back(q.ID) || !q.Request() || q.From == "" {
 			// Without from: Tigase's bind requests before the handshake's end.

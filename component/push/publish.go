@@ -14,40 +14,55 @@ import (
 
 // pubsubXML is a publish as XEP-0357 section 6 has it. Unknown children are
 // passed over, the form's FORM_TYPE is not looked at (Tigase's differs by
-// version), and the publish-options belong to the client's own server.
+// version), and the publish-options belong to the client's own server. The tags
+// say what [pubsubXML.read] does; a test compares the two.
 type pubsubXML struct {
-	XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
-	Publish *struct {
-		Node  string `xml:"node,attr"`
-		Items []struct {
-			Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
-		} `xml:"http://jabber.org/protocol/pubsub item"`
-	} `xml:"http://jabber.org/protocol/pubsub publish"`
+	XMLName xml.Name    `xml:"http://jabber.org/protocol/pubsub pubsub"`
+	Publish *publishXML `xml:"http://jabber.org/protocol/pubsub publish"`
+}
+
+type publishXML struct {
+	Node  string    `xml:"node,attr"`
+	Items []itemXML `xml:"http://jabber.org/protocol/pubsub item"`
+}
+
+type itemXML struct {
+	Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
 }
 
 type notificationXML struct {
-	Form      *xmpp.Form `xml:"jabber:x:data x"`
-	Priority  string     `xml:"tigase:push:priority:0 priority"`
-	Groupchat *struct {
-		Nickname string `xml:"nickname"`
-	} `xml:"http://tigase.org/protocol/muc#offline groupchat"`
-	Encrypted *struct {
-		IV   string `xml:"iv,attr"`
-		Type string `xml:"type,attr"`
-		Data string `xml:",chardata"`
-	} `xml:"tigase:push:encrypt:0 encrypted"`
-	Jingle *struct {
-		Action string   `xml:"action,attr"`
-		SID    string   `xml:"sid,attr"`
-		Media  []string `xml:"media"`
-	} `xml:"tigase:push:jingle:0 jingle"`
-	Meet *struct {
-		ID    string   `xml:"id,attr"`
-		Media []string `xml:"media"`
-	} `xml:"tigase:push:meet:0 meet"`
-	Event *struct {
-		Name string `xml:"name,attr"`
-	} `xml:"http://tigase.org/protocol/account#event event"`
+	Form      *xmpp.Form    `xml:"jabber:x:data x"`
+	Priority  string        `xml:"tigase:push:priority:0 priority"`
+	Groupchat *groupchatXML `xml:"http://tigase.org/protocol/muc#offline groupchat"`
+	Encrypted *encryptedXML `xml:"tigase:push:encrypt:0 encrypted"`
+	Jingle    *jingleXML    `xml:"tigase:push:jingle:0 jingle"`
+	Meet      *meetXML      `xml:"tigase:push:meet:0 meet"`
+	Event     *eventXML     `xml:"http://tigase.org/protocol/account#event event"`
+}
+
+type groupchatXML struct {
+	Nickname string `xml:"nickname"`
+}
+
+type encryptedXML struct {
+	IV   string `xml:"iv,attr"`
+	Type string `xml:"type,attr"`
+	Data string `xml:",chardata"`
+}
+
+type jingleXML struct {
+	Action string   `xml:"action,attr"`
+	SID    string   `xml:"sid,attr"`
+	Media  []string `xml:"media"`
+}
+
+type meetXML struct {
+	ID    string   `xml:"id,attr"`
+	Media []string `xml:"media"`
+}
+
+type eventXML struct {
+	Name string `xml:"name,attr"`
 }
 
 // publish takes one publish of a server and answers when the push service has.
@@ -93,9 +108,7 @@ func (c *Component) mayPublish(q *xmpp.IQ) error {
 // parsePublish reads the node and the notification out of a request.
 func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
 	var in pubsubXML
-	if err := q.Decode(&in); err != nil {
-		return "", n, &InputError{Text: err.Error()}
-	}
+	in.read(q)
 	if in.Publish == nil {
 		return "", n, &InputError{Text: "there is no publish"}
 	}

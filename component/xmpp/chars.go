@@ -16,22 +16,13 @@ const badName = -1
 // most one prefix.
 func name(b []byte) (length, colon int) {
 	n := 0
-	for n < len(b) && nameByte(b[n]) {
+	for n < len(b) && nameBytes[b[n]] {
 		n++
 	}
 	if n > 0 && b[0] >= 'A' && (n == len(b) || b[n] != ':' && b[n] < utf8.RuneSelf) {
 		return n, 0
 	}
 	return rareName(b)
-}
-
-// nameByte reports whether a byte is a letter, a digit, or one of - . _
-func nameByte(c byte) bool {
-	const (
-		low  = 0x03FF<<'0' | 1<<'-' | 1<<'.'
-		high = 0x07FFFFFE07FFFFFE | 1<<('_'-64)
-	)
-	return c < utf8.RuneSelf && [...]uint64{low, high}[c>>6]>>(c&63)&1 == 1
 }
 
 // rareName is name for all kinds of names.
@@ -108,7 +99,7 @@ func validText(b []byte, attribute bool) bool {
 }
 
 const (
-	ones  = 0x0101010101010101
+	ones  = 0x0101010101010101 // a one in each of eight bytes
 	highs = 0x8080808080808080
 )
 
@@ -117,22 +108,19 @@ const (
 func plainLength(b []byte) (n int) {
 	for ; len(b)-n >= 8; n += 8 {
 		x := binary.LittleEndian.Uint64(b[n:])
-		special := (x-0x20*ones)&^x | x | zero(x^'&'*ones) | zero(x^'<'*ones) | zero(x^']'*ones)
+		// Below 0x20 or above 0x7F; and what is zero less a reference, a tag or a section.
+		special := (x - 0x20*ones) | x | (x ^ '&'*ones - ones) | (x ^ '<'*ones - ones) | (x ^ ']'*ones - ones)
 		if special&highs != 0 {
 			break
 		}
 	}
 	for ; n < len(b); n++ {
-		if c := b[n]; c < 0x20 || c >= utf8.RuneSelf || c == '&' || c == '<' || c == ']' {
+		if !plainBytes[b[n]] {
 			break
 		}
 	}
 	return n
 }
-
-// zero sets the high bit of some byte when one of x's eight bytes is zero, and
-// of none when none is.
-func zero(x uint64) uint64 { return (x - ones) &^ x & highs }
 
 // validChars checks the characters of a CDATA section.
 func validChars(b []byte) bool {
@@ -261,3 +249,15 @@ func blank(b []byte) bool {
 }
 
 func space(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// Tables of bytes: those of a name in ASCII without its colon, and those of a
+// text that need no second look.
+var nameBytes, plainBytes = tables()
+
+func tables() (names, plain [256]bool) {
+	for c := range names {
+		names[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'
+		plain[c] = c >= 0x20 && c < utf8.RuneSelf && c != '&' && c != '<' && c != ']'
+	}
+	return names, plain
+}

@@ -75,15 +75,19 @@ func (c *Cursor) Is(space, local string) bool {
 
 // attr returns the value of an attribute as it is written.
 func (c *Cursor) attr(name string) (value []byte, ok bool) {
-	for rest := c.payload[c.at.named:c.at.end]; ; {
-		a, n, err := cutAttribute(bytes.TrimLeft(rest, " \t\r\n"))
+	tag := c.payload[c.at.named:c.at.end]
+	for i := 0; ; {
+		for i < len(tag) && space(tag[i]) {
+			i++
+		}
+		a, n, err := cutAttribute(tag, i)
 		if n == 0 || err != nil {
 			return nil, false
 		}
-		if string(a.name) == name {
-			return a.value, true
+		if string(tag[a.name.from:a.name.to]) == name {
+			return tag[a.value.from:a.value.to], true
 		}
-		rest = rest[n+len(rest)-len(bytes.TrimLeft(rest, " \t\r\n")):]
+		i = n
 	}
 }
 
@@ -120,7 +124,7 @@ func (c *Cursor) Text() string {
 	var all []byte
 	s := scanner{buf: rest, begun: true}
 	for depth := 0; depth >= 0; {
-		t, err := s.next()
+		t, err := s.next(nil)
 		if err != nil {
 			return "" // not in what a stream's scanner accepted
 		}

@@ -54,12 +54,6 @@ func TestCursor(t *testing.T) {
 // decoded are the same, read by encoding/xml.
 func decoded(t *testing.T, payload string) []string {
 	t.Helper()
-	type node struct {
-		XMLName xml.Name
-		Attrs   []xml.Attr `xml:",any,attr"`
-		Text    string     `xml:",chardata"`
-		Nodes   []node     `xml:",any"`
-	}
 	var root struct {
 		Nodes []node `xml:",any"`
 	}
@@ -115,7 +109,11 @@ func (p *publication) read(r *reader) error {
 	if err != nil {
 		return err
 	}
-	q := e.IQ()
+	p.walk(e.IQ())
+	return nil
+}
+
+func (p *publication) walk(q *IQ) {
 	p.id, p.from, p.to = q.ID, q.From, q.To
 	for c := q.Walk(); c.Next(0); {
 		for c.Next(1) {
@@ -132,7 +130,6 @@ func (p *publication) read(r *reader) error {
 			}
 		}
 	}
-	return nil
 }
 
 func (p *publication) notification(c *Cursor) {
@@ -343,4 +340,63 @@ func BenchmarkAnswer(b *testing.B) {
 	for b.Loop() {
 		buf = q.Append(buf[:0])
 	}
+}
+
+// node is an element as encoding/xml reads it.
+type node struct {
+	XMLName xml.Name
+	Attrs   []xml.Attr `xml:",any,attr"`
+	Text    string     `xml:",chardata"`
+	Nodes   []node     `xml:",any"`
+}
+
+// agree compares the elements below a cursor with those of encoding/xml.
+func agree(c *Cursor, nodes []node, depth int) error {
+	for _, n := range nodes {
+		if !c.Next(depth) {
+			return fmt.Errorf("no element at depth %d where %v is", depth, n.XMLName)
+		}
+		if !c.Is(n.XMLName.Space, n.XMLName.Local) || c.Text() != n.Text || !c.HasText(n.Text) {
+			return fmt.Errorf("%q with the text %q where %v has %q", c.payload[c.at.begin:c.at.end], c.Text(), n.XMLName, n.Text)
+		}
+		for _, a := range n.Attrs {
+			if a.Name.Space == "" && a.Name.Local != "xmlns" && !c.Has(a.Name.Local, spaces.Replace(a.Value)) {
+				return fmt.Errorf("%s=%q where %v has %q", a.Name.Local, c.Attr(a.Name.Local), n.XMLName, a.Value)
+			}
+		}
+		if err := agree(c, n.Nodes, depth+1); err != nil {
+			return err
+		}
+	}
+	if c.Next(depth) {
+		return fmt.Errorf("%q at depth %d where nothing is", c.payload[c.at.begin:c.at.end], depth)
+	}
+	return nil
+}
+
+// FuzzCursor compares what a cursor finds in a payload with encoding/xml.
+func FuzzCursor(f *testing.F) {
+	f.Add("<a xmlns='urn:x' k='1 &amp; 2'>t<b>u&lt;</b>v<![CDATA[<b>\r\n]]></a><p:c xmlns:p='urn:y'/>")
+	f.Add(strings.TrimSuffix(publishText[strings.Index(publishText, ">")+1:], "</iq>"))
+	f.Fuzz(func(t *testing.T, payload string) {
+		got, err := readAll(strings.NewReader(open + "<iq>" + payload + "</iq></stream:stream>"))
+		if !errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || len(got) != 1 || got[0].TooLarge {
+			return
+		}
+		q := got[0].IQ()
+		var root struct {
+			Nodes []node `xml:",any"`
+		}
+		if err := xml.Unmarshal([]byte("<r>"+string(q.Payload)+"</r>"), &root); err != nil {
+			t.Fatalf("payload %q: %v", q.Payload, err)
+		}
+		c := q.Walk()
+		if err := agree(&c, root.Nodes, 0); err != nil {
+			t.Errorf("payload %q: %v", q.Payload, err)
+		}
+		again := (&IQ{Payload: q.Payload}).Walk()
+		if err := agree(&again, root.Nodes, 0); err != nil {
+			t.Errorf("payload %q, scanned again: %v", q.Payload, err)
+		}
+	})
 }

@@ -32,22 +32,23 @@ func needed(name []byte) bool {
 // add adds an attribute to the start tag in hand. Of a tag with too many, those
 // are kept that are needed.
 func (s *scanner) add(a attribute) error {
-	for i := range s.tok.attrs {
-		if bytes.Equal(s.tok.attrs[i].name, a.name) {
+	t := &s.tok
+	name := t.part(a.name)
+	for i := range t.attrs {
+		if bytes.Equal(t.part(t.attrs[i].name), name) {
 			return malformed(errors.New("an attribute is given twice"))
 		}
 	}
-	if len(s.tok.attrs) >= maxAttributes {
-		if s.tok.large = true; !needed(a.name) {
+	if len(t.attrs) >= maxAttributes {
+		if t.large = true; !needed(name) {
 			return nil
 		}
-		if len(s.tok.attrs) == maxKept {
+		if len(t.attrs) == maxKept {
 			return stream.PolicyViolation
 		}
 	}
-	s.attrs = append(s.tok.attrs, a)
-	s.tok.attrs = s.attrs
-	s.tok.colons = s.tok.colons || a.prefixed
+	t.attrs = append(t.attrs, a)
+	t.colons = t.colons || a.prefixed
 	return nil
 }
 
@@ -66,17 +67,17 @@ func (s *scanner) shorten() error {
 		for i < len(b) && space(b[i]) {
 			i++
 		}
-		a, n, err := cutAttribute(b[i:])
+		a, n, err := cutAttribute(b, i)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			break
 		}
-		if needed(a.name) && n <= maxText*4 {
-			kept = append(append(kept, ' '), b[i:i+n]...)
+		if needed(b[a.name.from:a.name.to]) && n-i <= maxText*4 {
+			kept = append(append(kept, ' '), b[i:n]...)
 		}
-		i += n
+		i = n
 	}
 	s.shortened = true
 	kept = append(kept, ' ')

@@ -20,16 +20,17 @@ type binding struct {
 
 // namespaces are the declarations in scope, the innermost last.
 type namespaces struct {
-	list  []binding
-	known map[string]string
+	list   []binding
+	known  map[string]string
+	recent [16]string // of those, the last one of each length modulo 16
 }
 
 // enter takes the declarations of an element's tag into scope and sees that its
 // prefixes are declared.
 func (n *namespaces) enter(t *token, depth int) error {
 	for i := range t.attrs {
-		if prefix, ok := declared(t.attrs[i].name); ok {
-			if err := n.declare(prefix, t.attrs[i].value, depth); err != nil {
+		if prefix, ok := declared(t.part(t.attrs[i].name)); ok {
+			if err := n.declare(prefix, t.part(t.attrs[i].value), depth); err != nil {
 				return err
 			}
 		}
@@ -37,12 +38,12 @@ func (n *namespaces) enter(t *token, depth int) error {
 	if !t.colons {
 		return nil
 	}
-	if t.colon > 0 && !n.knows(t.name) {
+	if t.colon > 0 && !n.knows(t.name()) {
 		return malformed(errors.New("a prefix that is not declared"))
 	}
 	for i := range t.attrs {
 		a := &t.attrs[i]
-		if _, ok := declared(a.name); !ok && a.prefixed && !n.knows(a.name) {
+		if _, ok := declared(t.part(a.name)); !ok && a.prefixed && !n.knows(t.part(a.name)) {
 			return malformed(errors.New("a prefix that is not declared"))
 		}
 	}
@@ -78,7 +79,14 @@ func (n *namespaces) intern(raw []byte) string {
 	if len(raw) == 0 {
 		return ""
 	}
+	recent := &n.recent[len(raw)%len(n.recent)]
+	if *recent == string(raw) {
+		return *recent
+	}
 	if s, ok := n.known[string(raw)]; ok {
+		if len(s) == len(raw) { // no references in it
+			*recent = s
+		}
 		return s
 	}
 	s := attributeText(raw)
@@ -100,7 +108,7 @@ func (n *namespaces) leave(depth int) {
 
 // element returns the expanded name of an element that was entered.
 func (n *namespaces) element(t *token) xml.Name {
-	local := t.name
+	local := t.name()
 	if t.colon > 0 {
 		local = local[t.colon+1:]
 	}
@@ -109,7 +117,7 @@ func (n *namespaces) element(t *token) xml.Name {
 
 // space returns the namespace of an element that was entered.
 func (n *namespaces) space(t *token) string {
-	uri, _ := n.lookup(t.name[:t.colon])
+	uri, _ := n.lookup(t.name()[:t.colon])
 	return uri
 }
 

@@ -69,8 +69,12 @@ func (e *Element) stanza() bool {
 type reader struct {
 	scan scanner
 	ns   namespaces
-	root string   // the stream's tag as it is written
-	open [][]byte // tags of the elements that are open in a stanza
+	root string // the stream's tag as it is written
+
+	// The elements that are open in a stanza: their tags, one behind the other,
+	// and where each ends.
+	names []byte
+	open  []int
 
 	// Of the child in hand: what is declared outside and not by itself, where it
 	// begins in the scanner's buffer, how long its tag's name is, and whether a
@@ -97,11 +101,11 @@ const (
 // space may come before it.
 func (r *reader) header() (Header, error) {
 	for {
-		t, err := r.scan.next()
+		t, err := r.scan.next(nil)
 		switch {
 		case err != nil:
 			return Header{}, err
-		case t.kind == text && !blank(t.data):
+		case t.kind == text && !blank(t.data()):
 			return Header{}, malformed(errors.New("text before the stream header"))
 		case t.kind == text:
 			continue
@@ -114,9 +118,9 @@ func (r *reader) header() (Header, error) {
 		if name := r.ns.element(t); name.Local != "stream" || name.Space != NSStream {
 			return Header{}, stream.InvalidNamespace
 		}
-		r.root = string(t.name)
+		r.root = string(t.name())
 		var e Element
-		r.head(&e, t.attrs)
+		r.head(&e, t)
 		uri, _ := r.ns.lookup(nil)
 		return Header{Namespace: uri, From: e.From, To: e.To, ID: e.ID}, nil
 	}
@@ -128,7 +132,7 @@ func (r *reader) next() (*Element, error) {
 		if r.scan.pos > readSize/2 {
 			r.scan.release()
 		}
-		t, err := r.scan.next()
+		t, err := r.scan.next(nil)
 		if err != nil {
 			return nil, err
 		}
@@ -136,12 +140,12 @@ func (r *reader) next() (*Element, error) {
 		case startTag, emptyTag:
 			return r.element(t)
 		case endTag:
-			if string(t.name) != r.root {
+			if string(t.name()) != r.root {
 				return nil, malformed(errors.New("an end tag of nothing"))
 			}
 			return nil, io.EOF
 		case text:
-			if t.cdata || !blank(t.data) {
+			if t.cdata || !blank(t.data()) {
 				return nil, malformed(errors.New("text between stanzas"))
 			}
 		}
@@ -150,26 +154,25 @@ func (r *reader) next() (*Element, error) {
 
 // element reads the rest of one top-level element.
 func (r *reader) element(t *token) (*Element, error) {
-	r.open, r.chars, r.marks = r.open[:0], r.chars[:0], r.marks[:0]
+	r.open, r.names, r.chars, r.marks = r.open[:0], r.names[:0], r.chars[:0], r.marks[:0]
 	r.scan.outside = false
 	defer func() {
 		r.ns.leave(stanzaDepth)
-		r.scan.outside, r.scan.expect = true, nil
+		r.scan.outside = true
 	}()
 	e := &Element{TooLarge: t.large}
 	if err := r.ns.enter(t, stanzaDepth); err != nil {
 		return nil, err
 	}
 	e.Name = r.ns.element(t)
-	r.head(e, t.attrs)
+	r.head(e, t)
 	if t.kind == emptyTag {
 		return e, nil
 	}
-	r.open = append(r.open, t.name)
+	r.push(t)
 	for len(r.open) > 0 {
 		before := r.scan.pos
-		r.scan.expect = r.open[len(r.open)-1]
-		t, err := r.scan.next()
+		t, err := r.scan.next(r.innermost())
 		if err != nil {
 			return nil, unexpected(err)
 		}
@@ -218,7 +221,7 @@ func (r *reader) start(e *Element, t *token, at int) error {
 		r.mark(t, at, depth-stanzaDepth)
 	}
 	if t.kind == startTag {
-		r.open = append(r.open, t.name)
+		r.push(t)
 	} else {
 		r.ns.leave(depth)
 	}
@@ -233,9 +236,6 @@ func (r *reader) bound(e *Element) {
 	if !e.TooLarge || r.scan.pos < 2*readSize {
 		return
 	}
-	for i := range r.open { // they point into what is let go
-		r.open[i] = bytes.Clone(r.open[i])
-	}
 	r.scan.release()
 	r.begin = 0
 }
@@ -245,19 +245,35 @@ var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 // characters are a text's, whatever way they are written.
 func (t *token) characters() string {
 	if t.cdata {
-		return lineEnds.Replace(string(t.data))
+		return lineEnds.Replace(string(t.data()))
 	}
-	return plainText(t.data)
+	return plainText(t.data())
+}
+
+// innermost is the tag of the innermost open element.
+func (r *reader) innermost() []byte {
+	begin := 0
+	if n := len(r.open); n > 1 {
+		begin = r.open[n-2]
+	}
+	return r.names[begin:]
+}
+
+// push opens an element.
+func (r *reader) push(t *token) {
+	r.names = append(r.names, t.name()...)
+	r.open = append(r.open, len(r.names))
 }
 
 // leave closes the innermost element.
 func (r *reader) leave(t *token) error {
-	last := len(r.open) - 1
-	if !bytes.Equal(r.open[last], t.name) {
+	innermost := r.innermost()
+	if !bytes.Equal(innermost, t.name()) {
 		return malformed(errors.New("an end tag that does not fit"))
 	}
-	r.open = r.open[:last]
-	r.ns.leave(last + 1)
+	r.names = r.names[:len(r.names)-len(innermost)]
+	r.open = r.open[:len(r.open)-1]
+	r.ns.leave(len(r.open) + stanzaDepth)
 	return nil
 }
 
@@ -273,12 +289,12 @@ func (r *reader) child(e *Element, t *token, at, outer int) {
 			r.outside = append(r.outside, b)
 		}
 	}
-	r.begin, r.tag, r.prefixed, r.first = at, len("<")+len(t.name), false, len(r.marks)
+	r.begin, r.tag, r.prefixed, r.first = at, len("<")+len(t.name()), false, len(r.marks)
 }
 
 // mark notes where an element stands, for now in the scanner's buffer.
 func (r *reader) mark(t *token, at, depth int) {
-	named := uint32(at + len("<") + len(t.name))
+	named := uint32(at + len("<") + len(t.name()))
 	m := mark{begin: uint32(at), named: named, end: uint32(r.scan.pos), space: r.ns.space(t), depth: uint8(depth), empty: t.kind == emptyTag}
 	if t.colon > 0 {
 		// A prefix is shorter than any limit here, but for one that is not used.
@@ -338,7 +354,7 @@ func declares(list []binding, prefix string) bool {
 }
 
 // head takes the attributes of a stanza. They share one string.
-func (r *reader) head(e *Element, attrs []attribute) {
+func (r *reader) head(e *Element, t *token) {
 	type part struct {
 		of       *string
 		from, to int
@@ -346,9 +362,9 @@ func (r *reader) head(e *Element, attrs []attribute) {
 	var parts [5]part
 	n := 0
 	b := r.chars[:0]
-	for i := range attrs {
+	for i := range t.attrs {
 		var of *string
-		switch string(attrs[i].name) {
+		switch string(t.part(t.attrs[i].name)) {
 		case "from":
 			of = &e.From
 		case "to":
@@ -363,7 +379,7 @@ func (r *reader) head(e *Element, attrs []attribute) {
 			continue
 		}
 		begin := len(b)
-		b = appendAttributeText(b, attrs[i].value)
+		b = appendAttributeText(b, t.part(t.attrs[i].value))
 		parts[n] = part{of, begin, len(b)}
 		n++
 	}

@@ -351,3 +351,24 @@ func FuzzReader(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMemory repeats a text after the stream's header until it passes every
+// limit: whatever it leaves open, the buffer stays bounded.
+func FuzzMemory(f *testing.F) {
+	for _, text := range []string{"<iq a='", "<iq>", "<iq><a>t", "<iq><a><![CDATA[", "<iq><a/></iq>", "<iq ", "&amp;", "]", "<", "é"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if text == "" {
+			return
+		}
+		r := newReader(io.MultiReader(strings.NewReader(open), strings.NewReader(strings.Repeat(text, 3*MaxStanza/len(text)))))
+		_, err := r.header()
+		for err == nil {
+			_, err = r.next()
+		}
+		if got := cap(r.scan.buf); got > 4*MaxStanza {
+			t.Fatalf("the buffer grew to %d bytes", got)
+		}
+	})
+}

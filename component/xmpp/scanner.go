@@ -18,24 +18,41 @@ const (
 	text
 )
 
+// span is a part of a token: no pointer, so that noting one costs the garbage
+// collector nothing.
+type span struct{ from, to uint32 }
+
 // attribute is one attribute as it is written; its value still has its
 // references.
 type attribute struct {
-	name, value []byte
+	name, value span
 	prefixed    bool // the name has a colon
 }
 
-// token is one piece of the input. It and its slices are valid until the next
-// one is read.
+// token is one piece of the input. It and its parts are valid until the next one
+// is read.
 type token struct {
-	kind   kind
-	name   []byte      // of a tag, with its prefix
-	colon  int         // of a start tag's name; 0: none
-	attrs  []attribute // of a start tag
-	colons bool        // a name in a start tag has a prefix
-	large  bool        // a start tag beyond the limits: some attributes are missing
-	data   []byte      // of a text, or of a CDATA section
-	cdata  bool
+	kind    kind
+	raw     []byte
+	content span        // a tag's name with its prefix; a text without mark-up
+	colon   int         // of a start tag's name; 0: none
+	attrs   []attribute // of a start tag
+	colons  bool        // a name in a start tag has a prefix
+	large   bool        // a start tag beyond the limits: some attributes are missing
+	cdata   bool
+}
+
+func (t *token) part(s span) []byte { return t.raw[s.from:s.to] }
+
+// name is that of a tag, with its prefix.
+func (t *token) name() []byte { return t.part(t.content) }
+
+// data is a text or what a CDATA section holds.
+func (t *token) data() []byte { return t.part(t.content) }
+
+// set makes the token one of a kind.
+func (t *token) set(k kind, raw []byte, from, to int) {
+	t.kind, t.raw, t.content = k, raw, span{uint32(from), uint32(to)}
 }
 
 // scanner cuts XML as XMPP restricts it (RFC 6120 section 11) into tokens and
@@ -46,10 +63,7 @@ type scanner struct {
 	buf   []byte
 	pos   int   // of the next token in buf
 	tok   token // the last one
-	attrs []attribute
-	// expect is the name of the end tag that fits.
-	expect []byte
-	begun  bool // something but white space was read
+	begun bool  // something but white space was read
 	// section means that pos is inside a CDATA section too long for one token.
 	section bool
 	// shortened means that the tag at pos has lost attributes already.
@@ -66,11 +80,11 @@ const (
 	maxToken = MaxStanza
 )
 
-// next returns the next token.
-func (s *scanner) next() (*token, error) {
+// next returns the next token. The end tag that fits has a name, if any does.
+func (s *scanner) next(fits []byte) (*token, error) {
 	for {
 		if s.pos < len(s.buf) {
-			n, err := s.token(s.buf[s.pos:])
+			n, err := s.token(s.buf[s.pos:], fits)
 			if err != nil {
 				return nil, err
 			}
@@ -135,7 +149,7 @@ var (
 
 // token takes one token from the front of b and returns its length; 0 when it
 // does not lie whole in b.
-func (s *scanner) token(b []byte) (int, error) {
+func (s *scanner) token(b, fits []byte) (int, error) {
 	switch {
 	case s.section:
 		return s.cdata(b, 0)
@@ -156,7 +170,7 @@ func (s *scanner) token(b []byte) (int, error) {
 	case '?':
 		return s.declaration(b)
 	case '/':
-		return s.end(b)
+		return s.end(b, fits)
 	}
 	return s.start(b)
 }
@@ -176,7 +190,8 @@ func (s *scanner) text(b []byte) (int, error) {
 		return 0, malformed(errors.New("bad text"))
 	}
 	s.begun = s.begun || !blank(b[:n])
-	s.tok.kind, s.tok.data, s.tok.cdata = text, b[:n], false
+	s.tok.cdata = false
+	s.tok.set(text, b[:n], 0, n)
 	return n, nil
 }
 
@@ -195,7 +210,8 @@ func (s *scanner) cdata(b []byte, mark int) (int, error) {
 	if !validChars(b[mark : mark+end]) {
 		return 0, malformed(errors.New("bad character"))
 	}
-	s.tok.kind, s.tok.data, s.tok.cdata = text, b[mark:mark+end], true
+	s.tok.cdata = true
+	s.tok.set(text, b[:n], mark, mark+end)
 	return n, nil
 }
 
@@ -213,14 +229,15 @@ func (s *scanner) declaration(b []byte) (int, error) {
 	if len(b) < 6 || string(b[:5]) != "<?xml" || !space(b[5]) {
 		return 0, stream.RestrictedXML
 	}
-	s.tok.kind, s.tok.data, s.tok.cdata = text, nil, false
+	s.tok.cdata = false
+	s.tok.set(text, nil, 0, 0)
 	return n + len("?>"), nil
 }
 
 // end takes an end tag.
-func (s *scanner) end(b []byte) (int, error) {
-	if n := len(s.expect) + 2; n > 2 && len(b) > n && b[n] == '>' && string(b[2:n]) == string(s.expect) {
-		s.tok.kind, s.tok.name = endTag, b[2:n]
+func (s *scanner) end(b, fits []byte) (int, error) {
+	if n := len(fits) + 2; n > 2 && len(b) > n && b[n] == '>' && string(b[2:n]) == string(fits) {
+		s.tok.set(endTag, b[:n+1], 2, n)
 		return n + 1, nil
 	}
 	n, colon := name(b[2:])
@@ -236,7 +253,7 @@ func (s *scanner) end(b []byte) (int, error) {
 		return 0, malformed(errors.New("bad end tag"))
 	}
 	s.begun = true
-	s.tok.kind, s.tok.name = endTag, b[2:n]
+	s.tok.set(endTag, b[:rest+1], 2, n)
 	return rest + 1, nil
 }
 
@@ -250,8 +267,10 @@ func (s *scanner) start(b []byte) (int, error) {
 	if colon == badName {
 		return 0, malformed(errors.New("bad tag"))
 	}
-	s.tok.kind, s.tok.name, s.tok.colon, s.tok.attrs = startTag, b[1:i], colon, s.attrs[:0]
-	s.tok.colons, s.tok.large = colon > 0, s.shortened
+	t := &s.tok
+	t.set(startTag, b, 1, i)
+	t.attrs, t.colon = t.attrs[:0], colon
+	t.colons, t.large = colon > 0, s.shortened
 	for {
 		gap := i
 		for i < len(b) && space(b[i]) {
@@ -261,7 +280,7 @@ func (s *scanner) start(b []byte) (int, error) {
 		case i == len(b), b[i] == '/' && i+1 == len(b):
 			return 0, nil
 		case b[i] == '/' && b[i+1] == '>':
-			s.tok.kind = emptyTag
+			t.kind = emptyTag
 			i++
 			fallthrough
 		case b[i] == '>':
@@ -270,26 +289,26 @@ func (s *scanner) start(b []byte) (int, error) {
 		case i == gap:
 			return 0, malformed(errors.New("no space in front of an attribute"))
 		}
-		a, n, err := cutAttribute(b[i:])
+		a, n, err := cutAttribute(b, i)
 		if n == 0 || err != nil {
 			return 0, err
 		}
-		i += n
+		i = n
 		if err := s.add(a); err != nil {
 			return 0, err
 		}
 	}
 }
 
-// cutAttribute takes name='value' from the front of b and returns its length; 0
+// cutAttribute takes name='value' from b at a place and returns where it ends; 0
 // when it does not lie whole in b.
-func cutAttribute(b []byte) (a attribute, length int, err error) {
-	n, colon := name(b)
-	if n == len(b) {
-		return a, 0, nil
+func cutAttribute(b []byte, at int) (a attribute, end int, err error) {
+	n, colon := name(b[at:])
+	i := at + n
+	a.name, a.prefixed = span{uint32(at), uint32(i)}, colon > 0
+	if colon != badName && i+1 < len(b) && b[i] == '=' && (b[i+1] == '\'' || b[i+1] == '"') {
+		return cutValue(b, a, i+1)
 	}
-	a.name, a.prefixed = b[:n], colon > 0
-	i := n
 	for i < len(b) && space(b[i]) {
 		i++
 	}
@@ -307,13 +326,19 @@ func cutAttribute(b []byte) (a attribute, length int, err error) {
 	if b[i] != '\'' && b[i] != '"' {
 		return a, 0, malformed(errors.New("an attribute's value without quotes"))
 	}
-	n = bytes.IndexByte(b[i+1:], b[i])
+	return cutValue(b, a, i)
+}
+
+// cutValue takes an attribute's value, whose quote is at a place.
+func cutValue(b []byte, a attribute, quote int) (_ attribute, end int, err error) {
+	i := quote + 1
+	n := bytes.IndexByte(b[i:], b[quote])
 	if n < 0 {
 		return a, 0, nil
 	}
-	a.value = b[i+1 : i+1+n]
-	if !validText(a.value, true) {
+	if plainLength(b[i:i+n]) < n && !validText(b[i:i+n], true) {
 		return a, 0, malformed(errors.New("bad attribute value"))
 	}
-	return a, i + n + 2, nil
+	a.value = span{uint32(i), uint32(i + n)}
+	return a, i + n + 1, nil
 }

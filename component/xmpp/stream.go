@@ -219,12 +219,16 @@ func (s *Stream) Read() (*Element, error) {
 // ErrStopped is returned by Read after StopReading.
 var ErrStopped = errors.New("reading was stopped")
 
-// StopReading makes Read return [ErrStopped], now and from now on, and leaves
-// the stream open for writing: answers under way can still go out.
+// lastReads is how long a stream that stops reading still takes what has come
+// already: a server that has sent a stanza counts on it.
+const lastReads = 50 * time.Millisecond
+
+// StopReading makes Read return [ErrStopped] once what has come already is read,
+// and leaves the stream open for writing: answers under way can still go out.
 func (s *Stream) StopReading() {
 	s.stopped.Store(true)
 	// A connection that takes no deadline is broken, and Read has returned.
-	_ = s.conn.SetReadDeadline(time.Now())
+	_ = s.conn.SetReadDeadline(time.Now().Add(lastReads))
 }
 
 // peerError is a stream error that came from the peer, to tell it from one that

@@ -27,6 +27,7 @@ func TestNewErrors(t *testing.T) {
 		"https proxy": {func(c *Config) { c.Endpoint, c.Proxy = "", "ftp://user:hidden@proxy" }, "proxy: it is an address"},
 		"time-out":    {func(c *Config) { c.RequestTimeout = 0 }, "request-timeout"},
 		"concurrency": {func(c *Config) { c.MaxConcurrent = 0 }, "max-concurrent"},
+		"transport":   {func(c *Config) { c.Transport = "fast" }, "transport"},
 		"expiration":  {func(c *Config) { c.Expiration = 29 * 24 * time.Hour }, "expiration"},
 	} {
 		cfg := good
@@ -79,6 +80,45 @@ func TestBrokenServiceAccount(t *testing.T) {
 				t.Errorf("with the file put right: %v", err)
 			}
 		})
+	}
+}
+
+// A key that Google no longer takes is read again from its file, where a new
+// one may be; so it is when told to.
+func TestAccountIsReadAgain(t *testing.T) {
+	old, s := simulator(t), simulator(t)
+	cfg, home := config(t, s)
+	good, err := s.ServiceAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := old.ServiceAccount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	withdrawn := strings.ReplaceAll(string(data), strings.TrimSuffix(old.Endpoint(), "/v1"), strings.TrimSuffix(s.Endpoint(), "/v1"))
+	write(t, home, withdrawn)
+	p := provider(t, cfg, home)
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unauthorized {
+		t.Errorf("with a key that is none: %v", err)
+	}
+	write(t, home, string(good))
+	if err := p.Push(t.Context(), target(), plain()); err != nil {
+		t.Errorf("with the new key: %v", err)
+	}
+	write(t, home, "{}")
+	if err := p.Reload(); err == nil || !strings.Contains(err.Error(), "service-account-file") {
+		t.Errorf("a bad file: %v", err)
+	}
+	if err := p.Push(t.Context(), target(), plain()); err != nil {
+		t.Errorf("after that: %v", err)
+	}
+	write(t, home, withdrawn)
+	if err := p.Reload(); err != nil {
+		t.Error(err)
+	}
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unauthorized {
+		t.Errorf("with the other account: %v", err)
 	}
 }
 

@@ -88,6 +88,18 @@ func (p *Provider) ready() (*sender, error) {
 	return s, nil
 }
 
+// Reload reads the service account again. After an error the one in use stays.
+func (p *Provider) Reload() error {
+	p.loading.Lock()
+	defer p.loading.Unlock()
+	s, err := p.load()
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", p.info.ID, err)
+	}
+	p.sender.Store(s)
+	return nil
+}
+
 // Info describes the provider.
 func (p *Provider) Info() providers.Info { return p.info }
 

@@ -45,6 +45,11 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x == nil {
 		return nil, errors.New("a request that is no push")
 	}
+	if x.status != 0 {
+		// The answer is known; only its body got lost on the way.
+		x.cancel()
+		return nil, errors.New("a message is sent once")
+	}
 	resp, err := r.send(req, x)
 	if err != nil || x.status != http.StatusOK {
 		x.cancel()
@@ -83,8 +88,13 @@ func unanswered(err error) *providers.Error {
 	return e
 }
 
-// note keeps what counts of an answer and gives its body back.
+// note keeps what counts of an answer and gives its body back. That of a message
+// that was taken is firebase's.
 func (x *exchange) note(resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		x.status = resp.StatusCode
+		return nil
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	resp.Body.Close()
 	if err != nil {

@@ -29,6 +29,7 @@ func standard(cfg *Config, roots *x509.CertPool) (*http.Transport, error) {
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:     true, // some token endpoint may offer nothing else
 		MaxConnsPerHost:       connections,
 		MaxIdleConnsPerHost:   connections,
 		IdleConnTimeout:       time.Minute,
@@ -58,7 +59,7 @@ func connect(endpoint *url.URL, cfg *Config, roots *x509.CertPool, plainly *http
 		port = "443"
 	}
 	t, err := h2.New(net.JoinHostPort(endpoint.Hostname(), port), h2.Options{
-		TLS: &tls.Config{RootCAs: roots}, Proxy: cfg.Proxy, HTTP1: true, Log: l})
+		TLS: &tls.Config{RootCAs: roots}, Proxy: cfg.Proxy, HTTP1: true, Standard: cfg.Transport == transportStandard, Log: l})
 	if err != nil {
 		return nil, nil, err
 	}

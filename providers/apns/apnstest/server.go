@@ -50,8 +50,10 @@ type Server struct {
 	script  map[string]*Answer
 	delay   time.Duration // of answers that no script is for
 	load    Load
-	counts  map[int]int // answers by status
-	seen    int         // pushes that passed every check
+	keys    map[string]*signingKey // by key id
+	clock   time.Duration          // its difference from the machine's
+	counts  map[int]int            // answers by status
+	seen    int                    // pushes that passed every check
 	pushes  []Push
 	read    int           // how many of pushes Next has returned
 	changed chan struct{} // closed and replaced at each push
@@ -59,20 +61,24 @@ type Server struct {
 
 // New starts a simulator of the production environment on a free port of the
 // loopback address.
-func New() (*Server, error) {
+func New() (*Server, error) { return NewWithLimit(0) }
+
+// NewWithLimit is New with a limit on the requests under way on a connection; 0:
+// that of Go's server.
+func NewWithLimit(streams int) (*Server, error) {
 	a, err := newAuthority()
 	if err != nil {
 		return nil, err
 	}
-	return start(a, false)
+	return start(a, false, streams)
 }
 
 // Sandbox starts a simulator of the test environment beside s, with an address
 // and a [Server.Close] of its own; a certificate that s issued is good for both,
 // unless it says otherwise.
-func (s *Server) Sandbox() (*Server, error) { return start(s.authority, true) }
+func (s *Server) Sandbox() (*Server, error) { return start(s.authority, true, 0) }
 
-func start(a *authority, sandbox bool) (*Server, error) {
+func start(a *authority, sandbox bool, streams int) (*Server, error) {
 	own, err := a.serverCertificate()
 	if err != nil {
 		return nil, err
@@ -81,12 +87,13 @@ func start(a *authority, sandbox bool) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for pushes: %w", err)
 	}
-	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, counts: map[int]int{}, changed: make(chan struct{})}
+	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, keys: map[string]*signingKey{}, counts: map[int]int{}, changed: make(chan struct{})}
 	var h2 http.Protocols
 	h2.SetHTTP2(true)
 	s.http = &http.Server{
 		Handler:           s,
 		Protocols:         &h2,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ReadHeaderTimeout: 10 * time.Second,
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},
 			ClientAuth: tls.RequestClientCert},
@@ -151,9 +158,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("apns-id", r.Header.Get("apns-id"))
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if p.Status != http.StatusOK {
 		refuse(w, a)
 	}
+}
+
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.clock)
 }
 
 func refuse(w http.ResponseWriter, a *Answer) {

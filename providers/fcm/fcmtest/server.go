@@ -69,6 +69,7 @@ type Server struct {
 	tokens   int
 	script   map[string]*Answer
 	messages []Message
+	forget   bool // they are not kept
 	read     int
 	changed  chan struct{} // closed and replaced at each message
 }
@@ -77,14 +78,14 @@ type Server struct {
 // plain HTTP/1.1.
 func New() (*Server, error) { return start("http", nil, nil) }
 
-// NewTLS is New for https, with HTTP/2. The certificate is signed by the
-// authority that CA returns.
-func NewTLS() (*Server, error) {
+// NewTLS is New for https with one of the protocols h2 and http/1.1. The
+// certificate is signed by the authority that CA returns.
+func NewTLS(protocol string) (*Server, error) {
 	cert, ca, err := certificate()
 	if err != nil {
 		return nil, err
 	}
-	return start("https", ca, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12})
+	return start("https", ca, &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{protocol}})
 }
 
 func start(scheme string, ca []byte, config *tls.Config) (*Server, error) {
@@ -102,7 +103,9 @@ func start(scheme string, ca []byte, config *tls.Config) (*Server, error) {
 	mux.HandleFunc("POST /token", s.token)
 	mux.HandleFunc("POST /v1/projects/{project}/messages:send", s.send)
 	// Its own log would stand between the lines of tests and of the demo.
-	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0), Protocols: new(http.Protocols)}
+	s.http.Protocols.SetHTTP1(config == nil || config.NextProtos[0] != "h2")
+	s.http.Protocols.SetHTTP2(config != nil && config.NextProtos[0] == "h2")
 	go func() {
 		defer close(s.done)
 		// Both return when the simulator is closed.
