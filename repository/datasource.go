@@ -28,14 +28,16 @@ type Config struct {
 	// PoolSize is the number of connections to a database server; 0: Tigase's
 	// own, four for each CPU and at least ten.
 	PoolSize int `tdsl:"pool-size,alias=pool-size"`
-	// Schema is false when no table may be created or changed.
+	// Schema allows tables to be created: in an embedded database at the start,
+	// in another by tpush schema install.
 	Schema bool `tdsl:"schema-management,alias=schema-management"`
 	// Watchdog is the time between two looks at whether the database is there,
 	// as ISO 8601 has it (PT1H); PT0S: none.
 	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
-	// ConnectTime and QueryTime are limits in seconds; 0: Tigase's own, 15 and 10.
+	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
 	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
-	QueryTime   int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
+	// QueryTime is the same for a query; 0: no limit.
+	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.

@@ -33,7 +33,8 @@ type cli struct {
 	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
 	Schema   schemaCommand    `cmd:"" help:"Set up the tables in the database, or look at them."`
 	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
-	Help     helpCommand      `cmd:"" help:"Show a page for administrators."`
+	Devices  devicesCommand   `cmd:"" help:"Look at the registered devices, remove, export and import them."`
+	Help     helpCommand      `cmd:"" help:"Show a page of the manual; without a topic, which there are."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 

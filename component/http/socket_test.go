@@ -111,11 +111,11 @@ func TestInside(t *testing.T) {
 	inside := &Inside{Services: func() map[string]*push.Service { return map[string]*push.Service{"push.b.test": s, "push.a.test": s} }}
 	defer serveSocket(t, path, inside.Handler(), slog.New(slog.DiscardHandler))()
 	for url, want := range map[string]string{
-		PathExplain + "?account=ala@a.test/x": `"conclusion": "Its provider gone is not active here`,
-		PathExplain + "?account=ola@a.test":   `"service": "push.a.test"`,
+		PathExplain + "?account=ala@a.test/x": `"conclusion":"Its provider gone is not active here`,
+		PathExplain + "?account=ola@a.test":   `"service":"push.a.test"`,
 		PathExplain + "?account=a.test":       "account: it is the address of a user",
 		PathExplain:                           "account: it is the address of a user",
-		PathStatus:                            `"service": "push.b.test"`,
+		PathStatus:                            `"service":"push.b.test"`,
 		"/":                                   "not found",
 		PathSend + "?account=ala@a.test":      "Method Not Allowed",
 	} {
@@ -129,7 +129,7 @@ func TestInside(t *testing.T) {
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
-	if err != nil || !strings.Contains(string(text), `"reason": "inactive"`) {
+	if err != nil || !strings.Contains(string(text), `"reason":"inactive"`) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
