@@ -1,6 +1,6 @@
 // Command straight is the push pipeline as the usual libraries make it, put
 // together in the straight way: mellium's session and multiplexer, database/sql
-// on SQLite, and apns2 as it is. scripts/bench/run compares tpush with it.
+// on SQLite, and apns2 as it is. tpush bench --against compares tpush with it.
 package main
 
 import (
@@ -185,6 +185,7 @@ func (p *pipeline) publish(ctx context.Context, iq stanza.IQ, in *pubsub) {
 	if err == nil {
 		err = p.push(ctx, account, token, in)
 	}
+	iq.XMLName.Space = component.NSAccept // what the multiplexer was made to take is lost by servers
 	reply := iq.Result(nil)
 	if err != nil {
 		log.Print(err)
