@@ -106,7 +106,7 @@ func dial(address, home string) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{conn: conn, next: 1, calls: map[uint32]*xmpp.IQ{}, limit: 900, window: 65535}
+	s := &sender{conn: conn, next: 1, calls: map[uint32]*xmpp.IQ{}, limit: 1, window: 65535}
 	s.framer = http2.NewFramer(&s.buf, conn)
 	s.encoder = hpack.NewEncoder(&s.headers)
 	s.buf.WriteString(http2.ClientPreface)
@@ -214,8 +214,11 @@ func (s *sender) receive(stream *xmpp.Stream) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
 				s.mu.Lock()
+				if n, ok := f.Value(http2.SettingMaxConcurrentStreams); ok {
+					s.limit = int(n)
+				}
 				_ = s.framer.WriteSettingsAck()
-				s.flush()
+				s.proceed()
 				s.mu.Unlock()
 			}
 		case *http2.HeadersFrame:
@@ -251,7 +254,12 @@ func (s *sender) receive(stream *xmpp.Stream) {
 				s.proceed()
 				s.mu.Unlock()
 			}
-		case *http2.RSTStreamFrame, *http2.GoAwayFrame:
+		case *http2.RSTStreamFrame:
+			// Go's server says so, with no error, of a body that it did not read.
+			if f.ErrCode != http2.ErrCodeNo {
+				log.Fatal(f, f.ErrCode)
+			}
+		case *http2.GoAwayFrame:
 			log.Fatal(f)
 		}
 	}
