@@ -8,6 +8,7 @@ package beans
 
 import (
 	"reflect"
+	"strings"
 
 	"github.com/tpush/tpush/tdsl"
 )
@@ -20,10 +21,31 @@ type Class struct {
 	defaults []place // beans that are there without being named
 	children string  // class of children that name none; then plain maps count, too
 	critical bool
+	ignored  []string // properties that mean nothing here
 	typ      reflect.Type
 	keys     []string
+	config   any // a C with its defaults
 	decode   func(*tdsl.Block, []*tdsl.Block, tdsl.Env) (config any, unknown []tdsl.Entry, err error)
 	build    func(*Context, any) (any, error)
+}
+
+// Config is the struct that blocks of the class are decoded into, with its
+// defaults.
+func (c *Class) Config() any { return c.config }
+
+// Name is the class's name here.
+func (c *Class) Name() string { return c.name }
+
+// Names are those that a configuration can give as class.
+func (c *Class) Names() []string { return c.aliases }
+
+// Places are the beans that are of this class without saying so: their names,
+// behind the class of the bean around them and a slash.
+func (c *Class) Places() (out []string) {
+	for _, p := range c.beans {
+		out = append(out, strings.TrimPrefix(p.parent+"/"+p.bean, "/"))
+	}
+	return out
 }
 
 // place is a bean's name below a bean of a class; below "" is the global scope.
@@ -38,9 +60,10 @@ type Option func(*Class)
 // belongs to [Runner].
 func Define[C, B any](name string, defaults C, build func(*Context, C) (B, error), opts ...Option) Class {
 	c := Class{
-		name: name,
-		typ:  reflect.TypeFor[B](),
-		keys: tdsl.Keys(new(C)),
+		name:   name,
+		typ:    reflect.TypeFor[B](),
+		keys:   tdsl.Keys(new(C)),
+		config: defaults,
 		decode: func(b *tdsl.Block, scope []*tdsl.Block, env tdsl.Env) (any, []tdsl.Entry, error) {
 			config := defaults
 			unknown, err := tdsl.Decode(b, scope, env, &config)
@@ -79,6 +102,12 @@ func Children(class string) Option { return func(c *Class) { c.children = class 
 // Critical makes the failure of a bean the failure of the program; without it a
 // bean that fails is absent.
 func Critical() Option { return func(c *Class) { c.critical = true } }
+
+// Ignores names properties that beans of the class have in Tigase and that mean
+// nothing here: nobody is warned of them.
+func Ignores(properties ...string) Option {
+	return func(c *Class) { c.ignored = append(c.ignored, properties...) }
+}
 
 // table finds classes.
 type table []Class

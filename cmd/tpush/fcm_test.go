@@ -62,10 +62,10 @@ func (h *fcmHouse) during(blocks string, do func()) string {
 	h.t.Helper()
 	h.write("config.tdsl", fmt.Sprintf("ext () {\n    items = [ '%s:%s:connect:%d:127.0.0.1:accept' ]\n}\npush () {\n%s}\n", demoDomain, demoSecret, h.server.Port(), blocks))
 	var errs log
-	program := runCommand{source: source{Home: h.home, File: filepath.Join(h.home, "config.tdsl")}, LogFormat: "text", Drain: 10 * time.Second}
+	r := &runCommand{source: source{Home: h.home, File: filepath.Join(h.home, "config.tdsl")}, LogFormat: formatText, Drain: time.Second}
 	ctx, stop := context.WithCancel(h.t.Context())
 	done := make(chan error, 1)
-	go func() { done <- program.serve(ctx, &errs) }()
+	go func() { done <- r.serve(ctx, &errs) }()
 	if err := h.server.Wait(limit(ctx, 10*time.Second), demoDomain, 1); err != nil {
 		h.t.Fatalf("%v\n%s", err, errs.String())
 	}

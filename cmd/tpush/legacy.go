@@ -16,13 +16,17 @@ import (
 // HTTP v1 takes, and what guide §5.1 has.
 type legacyConfig struct {
 	fcm.Config
-	SenderID  string `tdsl:"sender-id"`
+	// SenderID is the number of the Firebase project, for a server in Google's
+	// place: Google's own has ended. Without 'host' it has no effect.
+	SenderID string `tdsl:"sender-id"`
+	// ServerKey is the project's key of the ended API, likewise.
 	ServerKey string `tdsl:"server-key,secret"`
 	// PoolSize is how many connections there are.
 	PoolSize int `tdsl:"pool-size"`
 	// Host speaks the XMPP protocol in Google's place.
 	Host string `tdsl:"host"`
-	Port int    `tdsl:"port"`
+	// Port is where Host listens.
+	Port int `tdsl:"port"`
 }
 
 func legacyDefaults() legacyConfig {

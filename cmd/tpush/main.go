@@ -9,13 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 )
-
-// version is stamped by the release build.
-var version = ""
 
 // Exit codes.
 const (
@@ -30,12 +26,15 @@ type cli struct {
 	Check    checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
 	Beans    beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
 	Dump     dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
+	Explain  explainCommand   `cmd:"" help:"Say why pushes to a user arrive, or do not."`
 	Fmt      fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
 	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
 	Measured measuredCommand  `cmd:"" hidden:"" help:"Serve pushes, and print at the end what it took."`
 	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
 	Schema   schemaCommand    `cmd:"" help:"Set up the tables in the database, or look at them."`
 	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
+	Devices  devicesCommand   `cmd:"" help:"Look at the registered devices, remove, export and import them."`
+	Help     helpCommand      `cmd:"" help:"Show a page of the manual; without a topic, which there are."`
 	Version  kong.VersionFlag `help:"Print the version."`
 }
 
@@ -57,7 +56,7 @@ func run(args []string, io streams) int {
 	parser, err := kong.New(&c,
 		kong.Name("tpush"),
 		kong.Description("A push service for XMPP, in place of Tigase's push component."),
-		kong.Vars{"version": versionText()},
+		kong.Vars{"version": "tpush " + buildText()},
 		kong.Writers(io.out, io.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.Bind(io),
@@ -86,15 +85,4 @@ func run(args []string, io streams) int {
 	}
 	fmt.Fprintf(io.err, "tpush: %v\n", err)
 	return exitFailed
-}
-
-// versionText is the stamped version, else that of the build.
-func versionText() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
 }

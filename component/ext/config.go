@@ -22,7 +22,7 @@ const ItemsFile = "etc/externalComponentItems"
 // Config is what the ext bean reads.
 type Config struct {
 	// Items are the component domains and their servers; a domain with several
-	// items has connections to each. They come before those of ItemsFile: the
+	// items has connections to each. They come before those of etc/externalComponentItems: the
 	// first source that has a domain counts.
 	Items []Item `tdsl:"items,secret"`
 	// PerHost is the number of connections to each address of a server that

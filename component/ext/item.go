@@ -13,19 +13,29 @@ import (
 // Item is one component domain and where its server is, as Tigase's
 // "external components" have it.
 type Item struct {
-	Domain   string `tdsl:"domain"`          // our address, and the stream's "to"
-	Password string `tdsl:"password,secret"` // the secret shared with the server
+	// Domain is the component's address, and the stream's "to".
+	Domain string `tdsl:"domain"`
+	// Password is the secret shared with the server.
+	Password string `tdsl:"password,secret"`
 	// Type is seen from the process that uses the list: connect dials; accept
 	// is the server's own listener, which is dialled too.
 	Type string `tdsl:"type"`
-	Port int    `tdsl:"port"`
+	// Port is the server's component port: Prosody and ejabberd 5347, Tigase
+	// often 5270.
+	Port int `tdsl:"port"`
 	// Host is the address to dial, or "domain;address1;address2…" as in
 	// Tigase: the first part is the server's XMPP domain, each address gets its
 	// own connections. Empty: the configuration's server-host.
-	Host        string `tdsl:"host"`
-	Protocol    string `tdsl:"protocol"` // accept (XEP-0114); empty means the same
-	Socket      string `tdsl:"socket"`   // plain or ssl (TLS from the first byte)
-	CAFile      string `tdsl:"ca-file"`  // PEM, beside the system's certificates
+	Host string `tdsl:"host"`
+	// Protocol is accept (XEP-0114), also when it is empty.
+	Protocol string `tdsl:"protocol"`
+	// Socket is plain, also when it is empty, or ssl (TLS from the first byte).
+	Socket string `tdsl:"socket"`
+	// CAFile holds certificates (PEM) that the server's may be signed by, beside
+	// the system's.
+	CAFile string `tdsl:"ca-file"`
+	// Fingerprint is the SHA-256 (hex) of the server's certificate, for one that
+	// nobody has signed, such as Tigase's own.
 	Fingerprint string `tdsl:"fingerprint"`
 
 	listen bool // the server dials us

@@ -10,13 +10,14 @@ import (
 
 // Config is what a push bean reads for itself.
 type Config struct {
-	// Domain lists the service JIDs that this bean answers for; empty: by its
-	// name and the virtual hosts (design: which domains, which connections).
+	// Domain lists the service JIDs that this bean answers for. Empty: those
+	// connected domains that are its name and a virtual host of the server
+	// (push.example.com); and all others, when it is the only push bean.
 	Domain []string `tdsl:"domain"`
 	// Publishers limits who may publish to these server domains; empty: all.
 	Publishers []string `tdsl:"publishers"`
-	// RemoveDevices is false in the first days after a swap: no device is
-	// removed, whatever a push service says of it.
+	// RemoveDevices removes devices that the push service says are gone. False
+	// for the first days after a swap: no device is removed, whatever is said.
 	RemoveDevices bool `tdsl:"remove-devices"`
 	// Contentless says what becomes of notifications that hold nothing to
 	// show: alert (a general text), silent (wakes the app), drop.
@@ -32,12 +33,13 @@ type Config struct {
 	// Contacts are addresses of the people behind the service, by kind
 	// (XEP-0157), such as abuse-addresses.
 	Contacts map[string][]string `tdsl:"disco-extensions,alias=disco-extensions"`
-	// VirtualHosts are the server's domains, for the rule of Domain.
+	// VirtualHosts are the server's domains, which decide on the domains of a
+	// bean without 'domain'.
 	VirtualHosts []string `tdsl:",alias=default-virtual-host"`
 	// Commands says who may run each ad-hoc command besides the
 	// administrators: by its node, or ALL for every command.
 	Commands map[string][]string `tdsl:"commands,alias=commands"`
-	// Admins are the administrators, by bare JID.
+	// Admins are the administrators, by bare JID; a resource is not looked at.
 	Admins []string `tdsl:",alias=admins"`
 }
 
@@ -67,14 +69,11 @@ func (c *Config) Check() error {
 			return fmt.Errorf("former-domains: %q is no domain", d)
 		}
 	}
+	var errs []error
 	for _, a := range c.Admins {
-		j, err := jid.Parse(strings.TrimSpace(a))
-		if err != nil {
-			return fmt.Errorf("admins: %q is no address: %w", a, err)
-		}
-		if j.Localpart() == "" || j.Resourcepart() != "" {
-			return fmt.Errorf("admins: %q is no bare JID: write user@domain", a)
+		if _, err := jid.Parse(strings.TrimSpace(a)); err != nil {
+			errs = append(errs, fmt.Errorf("admins: %q is no address: %w", a, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

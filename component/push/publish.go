@@ -67,17 +67,23 @@ type eventXML struct {
 
 // publish takes one publish of a server and answers when the push service has.
 func (c *Component) publish(ctx context.Context, q *xmpp.IQ) (any, error) {
-	if err := c.mayPublish(q); err != nil {
-		return nil, err
+	err := c.mayPublish(q)
+	if err == nil {
+		if err = c.pushOut(ctx, q); err != nil {
+			err = &publishError{err}
+		}
 	}
+	c.service.counts.publish(err)
+	return nil, err
+}
+
+// pushOut pushes what a request publishes.
+func (c *Component) pushOut(ctx context.Context, q *xmpp.IQ) error {
 	node, n, err := parsePublish(q)
 	if err != nil {
-		return nil, &publishError{err}
+		return err
 	}
-	if err := c.service.Publish(ctx, serviceOf(q.To), node, n); err != nil {
-		return nil, &publishError{err}
-	}
-	return nil, nil
+	return c.service.Publish(ctx, serviceOf(q.To), node, n)
 }
 
 // mayPublish lets servers publish, not users: clients can send publishes

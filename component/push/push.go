@@ -139,7 +139,7 @@ func (s *Service) send(ctx context.Context, d *repository.Device, n providers.No
 // settle does what an outcome asks for and returns that of the publish.
 func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, event string, err error) error {
 	dead := s.dead(d, err)
-	s.counts.count(d.Provider, err, dead)
+	s.counts.count(e, d.Provider, err, dead)
 	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: e.Sandbox, Reason: e.Reason}
 	if err := s.devices.NoteOutcome(ctx, d, o); err != nil {
 		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err)

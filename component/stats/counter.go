@@ -156,7 +156,7 @@ func (t *Timer) samples() []Sample {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return []Sample{
-		{t.desc.Metric + "_count", t.desc.Help, t.desc.Labels, KindCounter, float64(t.n)},
-		{t.desc.Metric + "_sum", t.desc.Help, t.desc.Labels, KindCounter, t.all.Seconds()},
+		{Metric: t.desc.Metric + "_count", Help: t.desc.Help, Labels: t.desc.Labels, Kind: KindCounter, Value: float64(t.n)},
+		{Metric: t.desc.Metric + "_sum", Help: t.desc.Help, Labels: t.desc.Labels, Kind: KindCounter, Value: t.all.Seconds()},
 	}
 }

@@ -65,6 +65,8 @@ const (
 	KindCounter Kind = iota
 	// KindGauge goes up and down.
 	KindGauge
+	// KindHistogram has buckets.
+	KindHistogram
 )
 
 // Sample is one metric's value.
@@ -73,7 +75,10 @@ type Sample struct {
 	Help   string
 	Labels []Label
 	Kind   Kind
-	Value  float64
+	Value  float64 // of a histogram: the sum
+	// Buckets are a histogram's: how many were within each of [Bounds] and not
+	// within the one before; the last one, how many were beyond all.
+	Buckets []uint64
 }
 
 // Set is all the numbers of one component. Its methods may be called at the
@@ -191,5 +196,5 @@ func sampleOf(d *Desc, k Kind, v float64) []Sample {
 	if d.Metric == "" {
 		return nil
 	}
-	return []Sample{{d.Metric, d.Help, d.Labels, k, v}}
+	return []Sample{{Metric: d.Metric, Help: d.Help, Labels: d.Labels, Kind: k, Value: v}}
 }

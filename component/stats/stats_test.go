@@ -60,8 +60,8 @@ func TestStats(t *testing.T) {
 		"{push/Registered devices 12345678 INFO} {push/apns/Certificate valid until 2026-05-01 INFO}]"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if got := fmt.Sprint(s.Samples()); got != "[{devices  [] 1 1.2345678e+07} {notifications_total  [{provider apns}] 0 0} "+
-		"{packets_received_total h [] 0 3} {processing_seconds_count  [] 0 150} {processing_seconds_sum  [] 0 0.45}]" {
+	if got := fmt.Sprint(s.Samples()); got != "[{devices  [] 1 1.2345678e+07 []} {notifications_total  [{provider apns}] 0 0 []} "+
+		"{packets_received_total h [] 0 3 []} {processing_seconds_count  [] 0 150 []} {processing_seconds_sum  [] 0 0.45 []}]" {
 		t.Errorf("samples %s", got)
 	}
 }
@@ -74,5 +74,29 @@ func TestLevels(t *testing.T) {
 	}
 	if _, ok := ParseLevel("ALL"); ok {
 		t.Error("ALL is no level")
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	s := New("push")
+	h := s.Histogram(Desc{Name: "Push time", Metric: "push_duration_seconds"})
+	if got := fmt.Sprint(s.Stats(Info)); got != "[]" {
+		t.Errorf("empty: %s", got)
+	}
+	for i := range 1000 {
+		h.Note(time.Duration(i) * time.Millisecond)
+	}
+	h.Note(time.Hour)
+	for _, tc := range []struct{ q, want float64 }{{.5, .5}, {.99, .99}, {.1, .1}, {0, 0}, {1, 26}} {
+		got, ok := Quantile(Bounds(), h.buckets(), tc.q)
+		if !ok || got < tc.want*.9 || got > tc.want*1.1+.001 {
+			t.Errorf("quantile %v: %v, want about %v", tc.q, got, tc.want)
+		}
+	}
+	if got := s.Samples(); len(got) != 1 || got[0].Kind != KindHistogram || got[0].Value != 3600+499.5 {
+		t.Errorf("samples %v", got)
+	}
+	if got := s.Stats(Info); len(got) != 2 || got[1].Name != "push/Push time median [ms]" {
+		t.Errorf("statistics %v", got)
 	}
 }

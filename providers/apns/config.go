@@ -18,19 +18,23 @@ type Config struct {
 	// CertFile is the client certificate with its key: .p12, or PEM. Without it,
 	// and without P8File, the certificate is handed over while the program runs
 	// (ad-hoc command "Set APNS certificate").
-	CertFile     string `tdsl:"cert-file"`
+	CertFile string `tdsl:"cert-file"`
+	// CertPassword opens CertFile.
 	CertPassword string `tdsl:"cert-password,secret"`
 	// CertKeyFile is the key (PEM) when it is not in CertFile.
 	CertKeyFile string `tdsl:"cert-key-file"`
 	// Topic is the app's bundle id. Empty: taken from the certificate.
 	Topic string `tdsl:"apns-topic"`
 	// PushKitCertFile is a second certificate, for calls.
-	PushKitCertFile     string `tdsl:"pushkit-cert-file"`
-	PushKitCertPassword string `tdsl:"pushkit-cert-password,secret"` // empty: CertPassword
+	PushKitCertFile string `tdsl:"pushkit-cert-file"`
+	// PushKitCertPassword opens PushKitCertFile; empty: CertPassword does.
+	PushKitCertPassword string `tdsl:"pushkit-cert-password,secret"`
 	// P8File is the private key of a team, which is used instead of
 	// certificates, also for calls.
-	P8File   string `tdsl:"p8-file"`
-	P8KeyID  string `tdsl:"p8-key-id"`
+	P8File string `tdsl:"p8-file"`
+	// P8KeyID is the key's id, as Apple's developer account shows it.
+	P8KeyID string `tdsl:"p8-key-id"`
+	// P8TeamID is the id of the team that the key is of.
 	P8TeamID string `tdsl:"p8-team-id"`
 	// Sandbox selects Apple's test environment. Without it a certificate that is
 	// for development only selects it.
@@ -48,7 +52,7 @@ type Config struct {
 	// PoolSize is how many connections are kept to Apple, for messages and for
 	// calls each.
 	PoolSize int `tdsl:"pool-size"`
-	// Transport is default, or standard (HTTP/2 of golang.org/x/net).
+	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
 	Transport string `tdsl:"transport"`
 	// AlertText is shown when a notification has no text of its own.
 	AlertText string `tdsl:"alert-text"`
