@@ -191,7 +191,8 @@ func (p *pipeline) publish(ctx context.Context, iq stanza.IQ, in *pubsub) {
 		log.Print(err)
 		reply = iq.Error(stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 	}
-	if err := p.session.Send(ctx, reply); err != nil && ctx.Err() == nil {
+	// Without the deadline: the session would leave it on the connection for others.
+	if err := p.session.Send(context.WithoutCancel(ctx), reply); err != nil && ctx.Err() == nil {
 		log.Print(err)
 	}
 }
