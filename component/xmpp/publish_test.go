@@ -228,7 +228,7 @@ func BenchmarkPublish(b *testing.B) {
 	})
 	b.Run("ratio", func(b *testing.B) {
 		best := func(best float64, read func(*publication)) float64 {
-			const times = 100
+			const times = 30
 			var p publication
 			from := time.Now()
 			for range times {

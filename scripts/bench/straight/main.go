@@ -128,8 +128,12 @@ func openAPNs(address, home string) (*apns2.Client, error) {
 	}
 	c := apns2.NewClient(cert)
 	c.Host = "https://" + address
-	c.HTTPClient.Transport.(*http2.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
-	c.HTTPClient.Transport.(*http2.Transport).TLSClientConfig.RootCAs.AppendCertsFromPEM(ca)
+	//lint:ignore SA1019 apns2 makes this transport
+	transport := c.HTTPClient.Transport.(*http2.Transport)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	//lint:ignore SA1019 apns2 makes this transport
+	transport.TLSClientConfig.RootCAs = pool
 	return c, nil
 }
 
