@@ -83,7 +83,7 @@ func TestJournalIsBounded(t *testing.T) {
 // TestHugeForms: forms with very many fields and values.
 func TestHugeForms(t *testing.T) {
 	w := newWorld(t, nil)
-	fields := strings.Repeat("<field var='x'><value>y</value></field>", 10_000)
+	fields := strings.Repeat("<field var='x'/>", 10_000)
 	node := w.register("AABB", "")
 	want(t, "register", w.ask(stanza.SetIQ, phone, "<command xmlns='http://jabber.org/protocol/commands' node='register-device'><x xmlns='jabber:x:data' type='submit'>"+fields+
 		"<field var='provider'><value>apns-binary-api</value></field><field var='device-token'><value>AABB</value></field></x></command>"), node)

@@ -169,7 +169,7 @@ func want(t *testing.T, what, answer string, parts ...string) {
 	t.Helper()
 	for _, p := range parts {
 		if !strings.Contains(answer, p) {
-			t.Errorf("%s: answer %s\ndoes not hold %s", what, answer, p)
+			t.Errorf("%s: answer %.2000s\ndoes not hold %s", what, answer, p)
 		}
 	}
 }
