@@ -97,13 +97,13 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 		return nil, err
 	}
 	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), second != nil && !expired || first.lists(topic+voipSuffix))
-	s.expiries = []providers.Expiry{{What: from, At: first.expires}}
+	s.expiries = []providers.Expiry{{What: from, At: first.expires, Detail: first.String()}}
 	if s.first, err = m.connect(first); err != nil {
 		return nil, err
 	}
 	s.second = s.first
 	if second != nil {
-		s.expiries = append(s.expiries, providers.Expiry{What: "pushkit-cert-file", At: second.expires, Calls: true})
+		s.expiries = append(s.expiries, providers.Expiry{What: "pushkit-cert-file", At: second.expires, Calls: true, Detail: second.String()})
 		if !expired {
 			s.second, err = m.connect(second)
 		}
