@@ -87,7 +87,7 @@ func (w *world) classes() []Class {
 		}) (*shop, error) {
 			sellers, err := All[seller](c)
 			return &shop{closed: &w.closed, sellers: sellers, run: w.run}, err
-		}, For("", "shop"), Alias("com.example.Shop"), Critical()),
+		}, For("", "shop"), Alias("com.example.Shop"), Critical(), Ignores("counters")),
 	}
 }
 
@@ -180,6 +180,9 @@ func TestFindings(t *testing.T) {
 		"shop () {\n x (class: com.example.Shp) {\n }\n}\n": "did you mean 'com.example.Shop'?",
 		"shop () {\n till () {\n price = 'x'\n }\n}\n":      "c.tdsl:3:10: error: shop/till: 'price' = \"x\"",
 		"a = 'x' 'y'\n":                                     "warning: this value is lost",
+		"shop () {\n till {\n }\n}\n":                       "'till' is configured but not switched on (write till () {)",
+		"shop () {\n counters = 5\n}\n":                     "note: 'counters' of 'shop' has no meaning in this program",
+		"beans = 'shop'\nshop () {\n}\n":                    "c.tdsl:1:9: error: 'shop' is in 'beans' and has a block",
 		"muc () {\n}\n":                                     "note: bean 'muc' is left to the server",
 	} {
 		fs := Check(file(t, text), tdsl.Env{}, (&world{}).classes())

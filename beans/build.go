@@ -38,11 +38,11 @@ func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *
 	err := g.all(g.Root)
 	for _, b := range g.failed {
 		if !b.class.critical && !errors.Is(err, b.Reason) {
-			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
+			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.place(b.Reason), b.Reason})
 		}
 	}
 	for _, b := range g.broken {
-		l.Error("a bean starts although it cannot do its work yet", "bean", b.Path(), "err", &Error{b.Path(), b.Pos, b.Reason})
+		l.Error("a bean starts although it cannot do its work yet", "bean", b.Path(), "err", &Error{b.Path(), b.place(b.Reason), b.Reason})
 	}
 	if err != nil {
 		err = errors.Join(err, g.Close())
@@ -58,36 +58,38 @@ type Broken interface{ Broken() error }
 // as [*Error] values.
 func (g *Graph) Failed() (out []*Error) {
 	for _, b := range slices.Concat(g.failed, g.broken) {
-		out = append(out, &Error{b.Path(), b.Pos, b.Reason})
+		out = append(out, &Error{b.Path(), b.place(b.Reason), b.Reason})
 	}
 	return out
 }
 
 // all builds what is below a bean, each before its children; parents have
-// asked for most of them by then.
-func (g *Graph) all(b *Bean) error {
+// asked for most of them by then. The error is the first of a bean that the
+// program cannot do without; the others, and what is below it, are built all the
+// same, so that everything that is wrong is known.
+func (g *Graph) all(b *Bean) (first error) {
 	for _, child := range b.Children {
 		if child.State != Active && child.State != Failed || child.class == nil {
 			continue
 		}
-		if _, err := g.get(child); err != nil && child.class.critical {
-			return err
+		if _, err := g.get(child); err != nil && child.class.critical && first == nil {
+			first = err
 		}
-		if child.State != Active {
+		if child.State != Active && !child.class.critical {
 			continue
 		}
-		if err := g.all(child); err != nil {
-			return err
+		if err := g.all(child); first == nil {
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 // get returns a bean, built at its first use.
 func (g *Graph) get(b *Bean) (any, error) {
 	switch {
 	case b.State == Failed:
-		return nil, &Error{b.Path(), b.Pos, b.Reason}
+		return nil, &Error{b.Path(), b.place(b.Reason), b.Reason}
 	case b.State != Active:
 		return nil, &Error{b.Path(), b.Pos, errors.New(string(b.State))}
 	case b.built != nil:
@@ -102,7 +104,7 @@ func (g *Graph) get(b *Bean) (any, error) {
 	if err != nil {
 		b.State, b.Reason = Failed, err
 		g.failed = append(g.failed, b)
-		return nil, &Error{b.Path(), b.Pos, err}
+		return nil, &Error{b.Path(), b.place(err), err}
 	}
 	b.built = built
 	g.order = append(g.order, b)
@@ -166,6 +168,11 @@ func (c *Context) Left() (out []string) {
 		}
 	}
 	return out
+}
+
+// Broken reports whether a child of the bean is in the file and absent.
+func (c *Context) Broken() bool {
+	return slices.ContainsFunc(c.bean.Children, func(b *Bean) bool { return b.State == Failed || b.State == Unknown })
 }
 
 func (c *Context) need(b *Bean) (any, error) {

@@ -21,6 +21,7 @@ type Class struct {
 	defaults []place // beans that are there without being named
 	children string  // class of children that name none; then plain maps count, too
 	critical bool
+	ignored  []string // properties that mean nothing here
 	typ      reflect.Type
 	keys     []string
 	config   any // a C with its defaults
@@ -101,6 +102,12 @@ func Children(class string) Option { return func(c *Class) { c.children = class 
 // Critical makes the failure of a bean the failure of the program; without it a
 // bean that fails is absent.
 func Critical() Option { return func(c *Class) { c.critical = true } }
+
+// Ignores names properties that beans of the class have in Tigase and that mean
+// nothing here: nobody is warned of them.
+func Ignores(properties ...string) Option {
+	return func(c *Class) { c.ignored = append(c.ignored, properties...) }
+}
 
 // table finds classes.
 type table []Class

@@ -1,42 +1,63 @@
 package beans
 
 import (
-	"strings"
+	"regexp"
 
 	"github.com/tpush/tpush/tdsl"
 )
 
 // Dump returns the effective configuration, as Tigase's config-dump has it: the
-// global values with their variables calculated, and every bean with its class
-// and all its properties, defaults included and secrets masked.
+// global values and plain maps with their variables calculated, and every bean
+// with its class and all its properties, defaults included and secrets masked.
+// Of a bean that this program does not build it has what the file says.
 func (g *Graph) Dump(env tdsl.Env) *tdsl.File {
 	f := &tdsl.File{Root: tdsl.Block{Active: true}}
-	for _, e := range g.Root.block.Entries {
-		if _, ok := e.Value.(*tdsl.Block); !ok {
-			f.Root.Entries = append(f.Root.Entries, tdsl.Entry{Key: e.Key, Value: calculated(e, env)})
+	for _, e := range calculatedAll(g.Root.block.Entries, env) {
+		if !g.Root.has(e.Key) {
+			f.Root.Entries = append(f.Root.Entries, e)
 		}
 	}
-	f.Root.Entries = append(f.Root.Entries, dumpBeans(g.Root.Children)...)
+	f.Root.Entries = append(f.Root.Entries, dumpBeans(g.Root.Children, env)...)
 	return f
 }
 
-// calculated is a global value without its variables; one that cannot be
-// calculated stays as it is written.
-func calculated(e tdsl.Entry, env tdsl.Env) tdsl.Value {
-	v, err := e.Value.Eval(env)
-	if err != nil {
-		return e.Value
+func calculatedAll(entries []tdsl.Entry, env tdsl.Env) (out []tdsl.Entry) {
+	for _, e := range entries {
+		out = append(out, tdsl.Entry{Key: e.Key, Value: calculated(e.Value, secretKey.MatchString(e.Key), env)})
 	}
-	if s, ok := v.(string); ok && strings.Contains(strings.ToLower(e.Key), "pass") {
-		v = strings.Repeat("*", len(s))
-	}
-	if _, ok := v.([]any); ok {
-		return e.Value
-	}
-	return &tdsl.Scalar{V: v}
+	return out
 }
 
-func dumpBeans(beans []*Bean) (out []tdsl.Entry) {
+// secretKey matches the names of values that are not for showing: items are
+// connections, with their passwords.
+var secretKey = regexp.MustCompile(`(?i)passw|passwd|secret|token|server-key|api-key|^items$`)
+
+// calculated is a value without its variables, and with stars for a secret; one
+// that cannot be calculated stays as it is written.
+func calculated(v tdsl.Value, secret bool, env tdsl.Env) tdsl.Value {
+	switch x := v.(type) {
+	case *tdsl.Block:
+		block := &tdsl.Block{Name: x.Name, Class: x.Class, HasClass: x.HasClass, Active: x.Active, Exportable: x.Exportable, Declared: x.Declared}
+		block.Entries = calculatedAll(x.Entries, env)
+		return block
+	case *tdsl.List:
+		list := &tdsl.List{}
+		for _, item := range x.Items {
+			list.Items = append(list.Items, calculated(item, secret, env))
+		}
+		return list
+	}
+	result, err := v.Eval(env)
+	if err != nil {
+		return v
+	}
+	if s, ok := result.(string); ok {
+		result = tdsl.Masked(s, secret)
+	}
+	return &tdsl.Scalar{V: result}
+}
+
+func dumpBeans(beans []*Bean, env tdsl.Env) (out []tdsl.Entry) {
 	for _, b := range beans {
 		block := &tdsl.Block{Name: b.Name, Active: b.State != Inactive, Declared: true}
 		switch {
@@ -47,8 +68,10 @@ func dumpBeans(beans []*Bean) (out []tdsl.Entry) {
 		}
 		if b.config != nil {
 			block.Entries = tdsl.Encode(b.config)
+		} else {
+			block.Entries = calculatedAll(b.block.Entries, env)
 		}
-		block.Entries = append(block.Entries, dumpBeans(b.Children)...)
+		block.Entries = append(block.Entries, dumpBeans(b.Children, env)...)
 		out = append(out, tdsl.Entry{Key: b.Name, Value: block})
 	}
 	return out

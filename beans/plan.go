@@ -51,12 +51,38 @@ func (b *Bean) Class() string {
 // that is not active.
 func (b *Bean) Config() any { return b.config }
 
+// Built is what the class made of the bean; nil for one that is not active.
+func (b *Bean) Built() any { return b.built }
+
+// Place is where a property of the bean is set, in its own block or around it;
+// the bean's own place when it is nowhere.
+func (b *Bean) Place(property string) tdsl.Pos {
+	for at := b; at != nil; at = at.parent {
+		if v := at.block.Lookup(property); v != nil {
+			return v.Pos()
+		}
+	}
+	return b.Pos
+}
+
+// place is where what is wrong with the bean stands: a message that begins with
+// the name of a property is about that one.
+func (b *Bean) place(err error) tdsl.Pos {
+	property, _, _ := strings.Cut(err.Error(), ":")
+	return b.Place(property)
+}
+
 // Path is the bean's name behind those of the beans around it.
 func (b *Bean) Path() string {
 	if b.parent == nil || b.parent.parent == nil {
 		return b.Name
 	}
 	return b.parent.Path() + "/" + b.Name
+}
+
+// has reports whether there is a bean of that path below.
+func (b *Bean) has(path string) bool {
+	return slices.ContainsFunc(b.Children, func(c *Bean) bool { return c.Path() == path || c.has(path) })
 }
 
 // scope is the chain of blocks around the bean, the global one first.
@@ -92,6 +118,11 @@ func (p *plan) root(f *tdsl.File) *Bean {
 	}
 	root := &Bean{State: Active, block: &f.Root}
 	p.children(root)
+	for _, name := range p.activate {
+		if !root.has(name) {
+			p.find(Warning, root, tdsl.Pos{}, "", "there is no bean '%s' to activate", name)
+		}
+	}
 	return root
 }
 
@@ -103,6 +134,7 @@ func (p *plan) children(parent *Bean) {
 			p.child(parent, e, block)
 		}
 	}
+	p.short(parent)
 	for _, name := range p.classes.defaultsBelow(parent.class) {
 		if !slices.ContainsFunc(parent.Children, func(b *Bean) bool { return b.Name == name }) {
 			b := &Bean{Name: name, State: Active, Default: true, class: p.classes.forBean(parent.class, name), block: &tdsl.Block{Name: name, Active: true}, parent: parent}
@@ -120,8 +152,8 @@ func (p *plan) child(parent *Bean, e tdsl.Entry, block *tdsl.Block) {
 	}
 	switch {
 	case !block.Declared && !p.countsWithoutParentheses(parent, e.Key):
-		if b.class != nil && parent.class == nil {
-			p.find(Warning, b, e.Pos, "write "+e.Key+" () {", "'%s' is configured but not switched on", e.Key)
+		if b.class != nil {
+			p.find(Warning, b, e.Pos, "write "+quoted(e.Key)+" () {", "'%s' is configured but not switched on", e.Key)
 		}
 		return
 	case !block.Active && !slices.Contains(p.activate, b.Path()):
@@ -137,6 +169,43 @@ func (p *plan) child(parent *Bean, e tdsl.Entry, block *tdsl.Block) {
 		p.find(Warning, b, e.Pos, suggest(e.Key, p.classes.beansBelow(parent.class)), "there is no class for a bean named '%s' here: it is absent", b.Path())
 	}
 	p.add(parent, b)
+}
+
+// quoted is a name as it can be written in front of parentheses.
+func quoted(name string) string {
+	if strings.ContainsAny(name, ":=,.- /") {
+		return "'" + name + "'"
+	}
+	return name
+}
+
+// short plans the beans of a property 'beans', Tigase's old short form: a and +a
+// stand for a () {}, -a for a (active: false) {}. One that has a block, too, is
+// a mistake.
+func (p *plan) short(parent *Bean) {
+	list := parent.block.Lookup("beans")
+	if list == nil {
+		return
+	}
+	var config struct {
+		Beans []string `tdsl:"beans"`
+	}
+	if _, err := tdsl.Decode(parent.block, nil, p.env, &config); err != nil {
+		p.find(Fault, parent, list.Pos(), "", "%v", err)
+		return
+	}
+	for _, word := range config.Beans {
+		name := strings.TrimLeft(strings.TrimSpace(word), "+-")
+		if name == "" {
+			continue
+		}
+		if _, twice := parent.block.Lookup(name).(*tdsl.Block); twice {
+			p.find(Fault, parent, list.Pos(), "take it out of 'beans'", "'%s' is in 'beans' and has a block", name)
+			continue
+		}
+		block := &tdsl.Block{Name: name, Declared: true, Active: !strings.HasPrefix(strings.TrimSpace(word), "-"), At: list.Pos()}
+		p.child(parent, tdsl.Entry{Key: name, Value: block, Pos: list.Pos()}, block)
+	}
 }
 
 // countsWithoutParentheses reports whether a plain map is a bean's: below a
@@ -176,6 +245,13 @@ func (p *plan) add(parent, b *Bean) {
 func (p *plan) unknown(b *Bean, e tdsl.Entry) {
 	switch e.Key {
 	case "name", "class", "beans":
+		return
+	}
+	if _, isBlock := e.Value.(*tdsl.Block); isBlock && p.classes.forBean(b.class, e.Key) != nil {
+		return // has been warned of
+	}
+	if slices.Contains(b.class.ignored, e.Key) {
+		p.find(Note, b, e.Pos, "", "'%s' of '%s' has no meaning in this program", e.Key, b.Path())
 		return
 	}
 	isBean := slices.ContainsFunc(b.Children, func(c *Bean) bool { return c.Name == e.Key })

@@ -179,7 +179,7 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n
 			return err
 		}
 		kind := KindOf(err)
-		pause, again := s.repeat(err, tries, done[kind], isCall(&n))
+		pause, again := s.repeat(err, tries, done[kind], n.IsCall())
 		done[kind]++
 		if deadline, ok := ctx.Deadline(); !again || ok && time.Until(deadline) <= pause {
 			return err
@@ -194,12 +194,6 @@ func (s *Set) attempt(ctx context.Context, p Provider, to Target, n Notification
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Attempt)
 	defer cancel()
 	return p.Push(ctx, to, n)
-}
-
-// isCall reports whether a notification is about a call; such a one is never
-// sent twice, as each rings.
-func isCall(n *Notification) bool {
-	return n.Call != nil || n.Encrypted != nil && n.Encrypted.VoIP
 }
 
 // learn notes what an outcome says about the provider's credential, and marks a

@@ -80,7 +80,7 @@ func assign(columns []column) (l layout, rest []column, err error) {
 	l.device = key(false, "device_id", "device_token", "token")
 	l.node = key(false, "node", "node_name", "node_id")
 	l.provider = take(true, "provider", "provider_id", "provider_name")
-	l.created = take(false, "created_at", "created", "create_time", "ts", "registered_at")
+	l.created = take(false, "created_at", "created", "create_time", "ts", "registered_at", "registered")
 	for _, role := range []struct{ name, column string }{{"service JID", l.service.text}, {"user's JID", l.user.text}, {"node", l.node.text}, {"provider", l.provider}, {"device token", l.device.text}} {
 		if role.column == "" {
 			return l, nil, fmt.Errorf("the table tig_push_devices is there, but none of its columns (%s) seems to hold the %s: it cannot be used", strings.Join(names(columns), ", "), role.name)

@@ -28,14 +28,16 @@ type Config struct {
 	// PoolSize is the number of connections to a database server; 0: Tigase's
 	// own, four for each CPU and at least ten.
 	PoolSize int `tdsl:"pool-size,alias=pool-size"`
-	// Schema is false when no table may be created or changed.
+	// Schema allows tables to be created: in an embedded database at the start,
+	// in another by tpush schema install.
 	Schema bool `tdsl:"schema-management,alias=schema-management"`
 	// Watchdog is the time between two looks at whether the database is there,
 	// as ISO 8601 has it (PT1H); PT0S: none.
 	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
-	// ConnectTime and QueryTime are limits in seconds; 0: Tigase's own, 15 and 10.
+	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
 	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
-	QueryTime   int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
+	// QueryTime is the same for a query; 0: no limit.
+	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.
@@ -52,8 +54,9 @@ type DataSource struct {
 	write    *sql.DB // SQLite has one writer at a time; elsewhere the same as read
 	cfg      Config
 	watchdog time.Duration
-	needs    Part   // what it is used for, known before it starts
-	layout   layout // of the devices' table, known after it has started
+	places   chan struct{} // one for each connection
+	needs    Part          // what it is used for, known before it starts
+	layout   layout        // of the devices' table, known after it has started
 	log      *slog.Logger
 }
 
@@ -75,12 +78,16 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 	case sqliteEngine:
 		return ds, ds.openSQLite(home)
 	case mysqlEngine:
+		if loc.mysql.ReadTimeout == 0 {
+			loc.mysql.ReadTimeout, loc.mysql.WriteTimeout = ds.queryTime(), ds.queryTime()
+		}
 		connector, err := newFailover(loc, cfg.ConnectTime)
 		if err != nil {
 			return nil, fmt.Errorf("uri: %w", err)
 		}
 		ds.read = sql.OpenDB(connector)
 	case postgresEngine:
+		limitReads(loc.postgres, ds.queryTime())
 		var options []stdlib.OptionOpenDB
 		if loc.spread {
 			options = append(options, stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))
@@ -113,6 +120,7 @@ func (ds *DataSource) openSQLite(home string) (err error) {
 	ds.read.SetMaxOpenConns(readers)
 	ds.read.SetMaxIdleConns(readers)
 	ds.write.SetMaxOpenConns(1)
+	ds.places = make(chan struct{}, 256)
 	return nil
 }
 
@@ -127,6 +135,7 @@ func (ds *DataSource) pool() {
 	ds.read.SetMaxIdleConns(n)
 	ds.read.SetConnMaxLifetime(4 * time.Minute)
 	ds.write = ds.read
+	ds.places = make(chan struct{}, n)
 }
 
 // startTime bounds the first connection and the look at the tables.
@@ -204,14 +213,10 @@ func (ds *DataSource) String() string {
 func (ds *DataSource) reading() session { return session{ds.read, ds.dialect} }
 func (ds *DataSource) writing() session { return session{ds.write, ds.dialect} }
 
-// limit gives a query the time that the configuration allows. SQLite's take
-// microseconds, and a context that can end costs more than they do.
-func (ds *DataSource) limit(ctx context.Context) (context.Context, context.CancelFunc) {
-	if ds.engine == sqliteEngine {
-		return context.WithoutCancel(ctx), func() {}
-	}
+// queryTime is how long the server may take for an answer.
+func (ds *DataSource) queryTime() time.Duration {
 	if ds.cfg.QueryTime <= 0 {
-		return ctx, func() {}
+		return 10 * time.Second
 	}
-	return context.WithTimeout(ctx, time.Duration(ds.cfg.QueryTime)*time.Second)
+	return time.Duration(ds.cfg.QueryTime) * time.Second
 }

@@ -44,9 +44,7 @@ func (r *Devices) Close() error {
 
 // ByNode returns the devices of a node, none when the node is not known.
 func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
-	err = r.ds.again(ctx, func() error {
+	err = r.ds.again(ctx, func(ctx context.Context) error {
 		out, err = r.byNodeOnce(ctx, service, node)
 		return err
 	})
@@ -184,11 +182,9 @@ func (r *Devices) ByToken(ctx context.Context, providers []string, token string)
 
 // search reads the devices that match.
 func (r *Devices) search(ctx context.Context, matches []match, providers ...string) (out []Device, err error) {
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
 	l := &r.ds.layout
 	condition, args := l.all(r.ds.dialect, "d.", matches, providers...)
-	err = r.ds.again(ctx, func() error {
+	err = r.ds.again(ctx, func(ctx context.Context) error {
 		rows, queryErr := r.ds.reading().rows(ctx, l.selection()+condition+l.order(), args...)
 		out, err = r.devices(ctx, rows, queryErr)
 		return err

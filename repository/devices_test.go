@@ -251,20 +251,3 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkByNode(b *testing.B) {
-	for _, n := range []int{1_000, 20_000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			d := openDevices(b, "jdbc:sqlite:"+filepath.Join(b.TempDir(), "b.db"))
-			for i := range n {
-				register(b, d, key(fmt.Sprint(i)), "", fmt.Sprintf("n%d", i))
-			}
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				if got := byNode(b, d, fmt.Sprintf("n%d", i*7919%n)); len(got) != 1 {
-					b.Fatal("not found")
-				}
-			}
-		})
-	}
-}

@@ -20,9 +20,10 @@ func parseMySQL(rest string) (*location, error) {
 	cfg := l.mysql
 	cfg.Net, cfg.DBName, cfg.Addr = "tcp", l.database, l.hosts[0]
 	cfg.ParseTime, cfg.ClientFoundRows = true, true
+	cfg.Logger = &mysql.NopLogger{} // what it would print is in the errors
 	// Statements that are used once take one round trip instead of three.
 	cfg.InterpolateParams = true
-	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = 15*time.Second, 30*time.Second, 30*time.Second
+	cfg.Timeout = 15 * time.Second
 	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
 	t := &mysqlParameters{location: l}
 	if err := parameters(query, t.take); err != nil {

@@ -82,7 +82,7 @@ func (p *postgresParameters) take(key, value string) error {
 		}
 		p.set.Set("connect_timeout", fmt.Sprint(int(d.Seconds())))
 	case "socketTimeout":
-		_, err := number(key, value, time.Second) // each query has a limit of its own
+		_, err := number(key, value, time.Second) // sql-query-timeout is the limit
 		return err
 	case "ApplicationName":
 		p.set.Set("application_name", value)

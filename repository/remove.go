@@ -66,14 +66,12 @@ func (r *Devices) lock(ctx context.Context, s session, d *Device) (registered in
 // ClearSecondToken forgets a device's second token, if it still is the one that
 // was read.
 func (r *Devices) ClearSecondToken(ctx context.Context, d Device) error {
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
 	query, args := "UPDATE tig_push_device_data SET device_second_id = NULL"+whereData+" AND device_second_id = ?", append(dataRow(&d), d.SecondToken)
 	if l := &r.ds.layout; l.second != "" {
 		condition, rowArgs := l.row(r.ds.dialect, "", &d)
 		query, args = "UPDATE tig_push_devices SET "+l.second+" = NULL WHERE "+condition+" AND "+l.second+" = ?", append(rowArgs, d.SecondToken)
 	}
-	err := r.ds.again(ctx, func() error { return r.ds.writing().exec(ctx, query, args...) })
+	err := r.ds.again(ctx, func(ctx context.Context) error { return r.ds.writing().exec(ctx, query, args...) })
 	return r.failed("clear second token", err)
 }
 
@@ -93,9 +91,7 @@ func (r *Devices) NoteOutcome(ctx context.Context, d Device, o Outcome) error {
 	if known {
 		return nil
 	}
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
-	err := r.ds.again(ctx, func() error { return r.note(ctx, &d, columns, values) })
+	err := r.ds.again(ctx, func(ctx context.Context) error { return r.note(ctx, &d, columns, values) })
 	return r.failed("note outcome", err)
 }
 
@@ -143,9 +139,7 @@ func (r *Devices) Run(ctx context.Context) error {
 }
 
 func (r *Devices) purge(ctx context.Context) error {
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
-	return r.ds.again(ctx, func() error {
+	return r.ds.again(ctx, func(ctx context.Context) error {
 		return r.ds.writing().exec(ctx, "DELETE FROM tig_push_tombstones WHERE removed_ms < ?", toMillis(time.Now().Add(-graveTime)))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -21,9 +22,7 @@ const maxTries = 8
 // of a deadlock or the connection died. What it does must bear to be done
 // twice: the commit of the first try may have arrived.
 func (ds *DataSource) transact(ctx context.Context, do func(context.Context, session) error) error {
-	ctx, cancel := ds.limit(ctx)
-	defer cancel()
-	return ds.again(ctx, func() error {
+	return ds.again(ctx, func(ctx context.Context) error {
 		tx, err := ds.write.BeginTx(ctx, nil)
 		if err != nil {
 			return err
@@ -39,11 +38,21 @@ func (ds *DataSource) transact(ctx context.Context, do func(context.Context, ses
 
 // again repeats what failed for a passing reason, after growing pauses, until
 // ctx ends: a lock's deadlock several times, a dead connection twice, on
-// another host where there are several.
-func (ds *DataSource) again(ctx context.Context, do func() error) error {
+// another host where there are several. The first try has a context that never
+// ends, which spares a goroutine for each query: it is bounded by the limits of
+// the connection.
+func (ds *DataSource) again(ctx context.Context, do func(context.Context) error) error {
+	if err := ds.enter(ctx); err != nil {
+		return err
+	}
+	defer ds.leave()
 	lost := 0
+	limited := context.WithoutCancel(ctx)
 	for tries := 1; ; tries++ {
-		err := do()
+		err := do(limited)
+		if ds.engine != sqliteEngine {
+			limited = ctx
+		}
 		if err == nil || tries == maxTries || ctx.Err() != nil {
 			return err
 		}
@@ -60,6 +69,24 @@ func (ds *DataSource) again(ctx context.Context, do func() error) error {
 		}
 	}
 }
+
+// enter waits for one of the connections, so that nobody waits for one with a
+// context that never ends.
+func (ds *DataSource) enter(ctx context.Context) error {
+	select {
+	case ds.places <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case ds.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("all connections to the database are in use: %w", ctx.Err())
+	}
+}
+
+func (ds *DataSource) leave() { <-ds.places }
 
 // code is the number or SQLSTATE of a server's answer.
 func code(err error) (number uint16, state string) {

@@ -219,9 +219,8 @@ func (ds *DataSource) create(ctx context.Context, s session) (created []string, 
 // and PostgreSQL all is one transaction.
 func (ds *DataSource) locked(ctx context.Context, s session, do func() error) (err error) {
 	if ds.engine == mysqlEngine {
-		var got sql.NullInt64
-		if err := s.row(ctx, "SELECT GET_LOCK('tigase', 15)").Scan(&got); err != nil || got.Int64 != 1 {
-			return errors.Join(errors.New("another process holds the lock 'tigase' for 15 seconds: is a schema being loaded?"), err)
+		if err := ds.await(ctx, s, "SELECT GET_LOCK('tigase', 1) = 1"); err != nil {
+			return err
 		}
 		defer func() { err = errors.Join(err, s.exec(context.WithoutCancel(ctx), "DO RELEASE_LOCK('tigase')")) }()
 		return do()
@@ -234,7 +233,8 @@ func (ds *DataSource) locked(ctx context.Context, s session, do func() error) (e
 		return err
 	}
 	if ds.engine == postgresEngine {
-		err = ds.advisory(ctx, s)
+		// The lock ends with the transaction.
+		err = ds.await(ctx, s, "SELECT pg_try_advisory_xact_lock(873850688)")
 	}
 	if err == nil {
 		err = do()
@@ -245,18 +245,24 @@ func (ds *DataSource) locked(ctx context.Context, s session, do func() error) (e
 	return errors.Join(err, s.exec(context.WithoutCancel(ctx), "ROLLBACK"))
 }
 
-// advisory waits for PostgreSQL's lock, which ends with the transaction.
-func (ds *DataSource) advisory(ctx context.Context, s session) error {
-	limited, cancel := context.WithTimeout(ctx, 15*time.Second)
+// lockTime is how long the lock is waited for.
+const lockTime = 15 * time.Second
+
+// await asks for a lock until it is ours.
+func (ds *DataSource) await(ctx context.Context, s session, query string) error {
+	limited, cancel := context.WithTimeout(ctx, lockTime)
 	defer cancel()
 	for {
-		var got bool
-		if err := s.row(limited, "SELECT pg_try_advisory_xact_lock(873850688)").Scan(&got); err != nil || got {
+		var got sql.NullBool
+		if err := s.row(limited, query).Scan(&got); err != nil && limited.Err() == nil {
 			return err
+		}
+		if got.Bool {
+			return nil
 		}
 		select {
 		case <-limited.Done():
-			return errors.New("another process holds the advisory lock 873850688 for 15 seconds: is a schema being loaded?")
+			return fmt.Errorf("another process has held Tigase's schema lock for %v: is a schema being loaded?", lockTime)
 		case <-time.After(200 * time.Millisecond):
 		}
 	}

@@ -43,10 +43,8 @@ func (r *Devices) TombstoneOf(ctx context.Context, k Key) (Tombstone, error) {
 }
 
 func (r *Devices) tombstones(ctx context.Context, condition, service, account string, args ...any) (out []Tombstone, err error) {
-	ctx, cancel := r.ds.limit(ctx)
-	defer cancel()
 	args = append([]any{jidHash(service), jidHash(account), toMillis(time.Now().Add(-graveTime))}, args...)
-	err = r.ds.again(ctx, func() error {
+	err = r.ds.again(ctx, func(ctx context.Context) error {
 		rows, queryErr := r.ds.reading().rows(ctx, "SELECT service_jid, user_jid, provider, token_hash, why, removed_ms FROM tig_push_tombstones"+
 			" WHERE service_jid_sha1 = ? AND user_jid_sha1 = ? AND removed_ms >= ?"+condition+" ORDER BY removed_ms", args...)
 		out, err = collect(rows, queryErr, scanTombstone)

@@ -66,9 +66,7 @@ func child(ctx context.Context, s session, p place, name string) (nid int64, err
 
 // ask runs a reading at a node.
 func (u *Users) ask(ctx context.Context, what, user, node string, do func(context.Context, session, place) error) error {
-	ctx, cancel := u.ds.limit(ctx)
-	defer cancel()
-	err := u.ds.again(ctx, func() error {
+	err := u.ds.again(ctx, func(ctx context.Context) error {
 		p, err := u.find(ctx, u.ds.reading(), user, node)
 		if err != nil {
 			return err
@@ -87,9 +85,7 @@ func (u *Users) failed(what, user string, err error) error {
 
 // UserExists implements [UserRepository].
 func (u *Users) UserExists(ctx context.Context, user string) (bool, error) {
-	ctx, cancel := u.ds.limit(ctx)
-	defer cancel()
-	err := u.ds.again(ctx, func() error {
+	err := u.ds.again(ctx, func(ctx context.Context) error {
 		_, err := u.uid(ctx, u.ds.reading(), user)
 		return err
 	})
@@ -302,9 +298,7 @@ func (u *Users) ensure(ctx context.Context, user, node string) (p place, err err
 
 // locate is find, by the connection that writes.
 func (u *Users) locate(ctx context.Context, user, node string) (p place, err error) {
-	ctx, cancel := u.ds.limit(ctx)
-	defer cancel()
-	err = u.ds.again(ctx, func() error {
+	err = u.ds.again(ctx, func(ctx context.Context) error {
 		p, err = u.find(ctx, u.ds.writing(), user, node)
 		return err
 	})

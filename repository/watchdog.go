@@ -28,7 +28,7 @@ func (ds *DataSource) Run(ctx context.Context) error {
 			return nil
 		case <-time.After(wait):
 		}
-		limited, cancel := ds.limit(ctx)
+		limited, cancel := context.WithTimeout(ctx, ds.queryTime())
 		err := ds.read.PingContext(limited)
 		cancel()
 		switch {

@@ -41,34 +41,33 @@ func meaning(name, text string) ([]byte, error) {
 
 // line is the tokens of one line; a quote may make it more than one line of
 // text.
-type line []lexer.Token
+type line []token
 
-// lines splits a file into lines, each without its line end.
-func splitLines(text string) (out []line, err error) {
-	lex, err := tokens.LexString("", text)
-	if err != nil {
-		return nil, err
-	}
+type token struct {
+	kind lexer.TokenType
+	text string
+}
+
+// splitLines splits a file into lines, each without its line end.
+func splitLines(text string) (out []line) {
 	current := line{}
-	for {
-		tok, err := lex.Next()
-		switch {
-		case err != nil:
-			return nil, err
-		case tok.EOF():
-			return append(out, current), nil
-		case tok.Value == "\n":
+	for text != "" {
+		kind, n := firstToken(text)
+		tok := token{kind, text[:n]}
+		text = text[n:]
+		if tok.text == "\n" {
 			out, current = append(out, current), line{}
-		default:
+		} else {
 			current = append(current, tok)
 		}
 	}
+	return append(out, current)
 }
 
 // calculates reports whether a line may hold a calculation.
 func (l line) calculates() bool {
 	for _, tok := range l {
-		if len(tok.Value) == 1 && strings.Contains("+-*/", tok.Value) {
+		if len(tok.text) == 1 && strings.Contains("+-*/", tok.text) {
 			return true
 		}
 	}
@@ -78,17 +77,14 @@ func (l line) calculates() bool {
 func (l line) text() string {
 	var b strings.Builder
 	for _, tok := range l {
-		b.WriteString(tok.Value)
+		b.WriteString(tok.text)
 	}
 	return b.String()
 }
 
 // layOut writes the lines anew, but for those to keep.
 func layOut(text string, keep func(line) bool) string {
-	all, err := splitLines(text)
-	if err != nil {
-		return text
-	}
+	all := splitLines(text)
 	var b strings.Builder
 	depth, empty := 0, true // an empty line was written, or nothing yet
 	for i, l := range all {
@@ -126,7 +122,7 @@ func layOut(text string, keep func(line) bool) string {
 func (l line) brackets() (closers, change int) {
 	leading := true
 	for _, tok := range l {
-		switch tok.Value {
+		switch tok.text {
 		case "{", "[", "(":
 			change++
 			leading = false
@@ -136,7 +132,7 @@ func (l line) brackets() (closers, change int) {
 				closers++
 			}
 		default:
-			leading = leading && trim(tok.Value) == ""
+			leading = leading && trim(tok.text) == ""
 		}
 	}
 	return closers, change
@@ -146,11 +142,11 @@ func (l line) brackets() (closers, change int) {
 // first = when that stands behind a key.
 func (l line) spaced() string {
 	for i, tok := range l {
-		if tok.Value == "=" {
+		if tok.text == "=" {
 			key, value := trim(l[:i].text()), trim(l[i+1:].text())
 			return strings.TrimRight(key+" = "+value, " ")
 		}
-		if tok.Type != tokText && tok.Type != tokQuote && !strings.Contains("-+*/", tok.Value) {
+		if tok.kind != tokText && tok.kind != tokQuote && !strings.Contains("-+*/", tok.text) {
 			break
 		}
 	}

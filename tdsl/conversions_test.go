@@ -154,7 +154,7 @@ func shown(javaType string, v reflect.Value) any {
 	case *regexp.Regexp:
 		return x.String()
 	case time.Duration:
-		return isoText(x)
+		return durationText(x)
 	case enumSetField:
 		slices.Sort(x.enumSet)
 		return shown("", reflect.ValueOf([]string(x.enumSet)))
@@ -202,24 +202,6 @@ func shown(javaType string, v reflect.Value) any {
 		return javaFloat(v.Float(), v.Type().Bits())
 	}
 	return fmt.Sprint(v.Interface())
-}
-
-// isoText is a duration as Java's Duration.toString gives it.
-func isoText(d time.Duration) string {
-	if d == 0 {
-		return "PT0S"
-	}
-	s := "PT"
-	if h := d / time.Hour; h != 0 {
-		s += fmt.Sprintf("%dH", h)
-	}
-	if m := d % time.Hour / time.Minute; m != 0 {
-		s += fmt.Sprintf("%dM", m)
-	}
-	if sec := d % time.Minute; sec != 0 {
-		s += strconv.FormatFloat(sec.Seconds(), 'f', -1, 64) + "S"
-	}
-	return s
 }
 
 func TestConversions(t *testing.T) {

@@ -2,6 +2,7 @@ package tdsl
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"time"
@@ -44,4 +45,22 @@ func parseDuration(text string) (time.Duration, error) {
 		total = -total
 	}
 	return total, nil
+}
+
+// durationText is a duration as Java's Duration.toString gives it.
+func durationText(d time.Duration) string {
+	if d == 0 {
+		return "PT0S"
+	}
+	s := "PT"
+	if h := d / time.Hour; h != 0 {
+		s += fmt.Sprintf("%dH", h)
+	}
+	if m := d % time.Hour / time.Minute; m != 0 {
+		s += fmt.Sprintf("%dM", m)
+	}
+	if sec := d % time.Minute; sec != 0 {
+		s += strconv.FormatFloat(sec.Seconds(), 'f', -1, 64) + "S"
+	}
+	return s
 }

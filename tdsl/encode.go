@@ -21,10 +21,8 @@ func Encode(config any) []Entry {
 			name = f.aliases[0]
 		}
 		value := encode(v.FieldByIndex(f.index))
-		if s, ok := value.(*Scalar); ok && f.secret {
-			if text, ok := s.V.(string); ok {
-				s.V = mask(text)
-			}
+		if f.secret {
+			maskAll(value)
 		}
 		out = append(out, Entry{Key: name, Value: value})
 	}
@@ -34,12 +32,32 @@ func Encode(config any) []Entry {
 // jdbcPassword is the one secret in a JDBC URI.
 var jdbcPassword = regexp.MustCompile(`([?&;](?:password|pass)=)([^&;]*)`)
 
-func mask(text string) string {
+// maskAll masks a text, or the texts of a list; what of a block is secret, its
+// own fields say.
+func maskAll(v Value) {
+	switch x := v.(type) {
+	case *Scalar:
+		if text, ok := x.V.(string); ok {
+			x.V = Masked(text, true)
+		}
+	case *List:
+		for _, item := range x.Items {
+			maskAll(item)
+		}
+	}
+}
+
+// Masked is a text for people to read: of a JDBC URI without its password, and
+// only stars of a secret.
+func Masked(text string, secret bool) string {
 	if strings.HasPrefix(text, "jdbc:") {
 		return jdbcPassword.ReplaceAllStringFunc(text, func(m string) string {
 			name, value, _ := strings.Cut(m, "=")
 			return name + "=" + strings.Repeat("*", len(value))
 		})
+	}
+	if !secret {
+		return text
 	}
 	return strings.Repeat("*", len([]rune(text)))
 }
@@ -83,16 +101,4 @@ func encode(v reflect.Value) Value {
 		return &Block{Active: true, Entries: Encode(v.Interface())}
 	}
 	return &Scalar{}
-}
-
-// durationText is a duration as [Decode] reads it.
-func durationText(d time.Duration) string {
-	s := strings.ToUpper(d.String())
-	if strings.ContainsAny(s, "NµU") { // below a millisecond: seconds with a point
-		return "PT0S"
-	}
-	if n, ok := strings.CutSuffix(s, "MS"); ok {
-		return "PT0." + strings.Repeat("0", max(0, 3-len(n))) + strings.ReplaceAll(n, ".", "") + "S"
-	}
-	return "PT" + s
 }

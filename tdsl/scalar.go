@@ -16,6 +16,9 @@ var (
 // the white space around it. A whole number out of range is an error.
 func scalar(raw string) (any, error) {
 	t := trim(raw)
+	if t == "" || t[0] != '-' && (t[0] < '0' || t[0] > '9') {
+		return word(raw, t), nil
+	}
 	if m := decimal.FindStringSubmatch(t); m != nil {
 		if m[2] == "" || m[2] == "d" || m[2] == "D" {
 			return parseFloat(m[1], 64), nil
@@ -36,15 +39,20 @@ func scalar(raw string) (any, error) {
 		}
 		return int32(n), nil
 	}
-	switch t {
-	case "true":
-		return true, nil
-	case "false":
-		return false, nil
-	case "null":
-		return nil, nil
-	}
 	return raw, nil
+}
+
+// word is bare text that is no number.
+func word(raw, trimmed string) any {
+	switch trimmed {
+	case "true":
+		return true
+	case "false":
+		return false
+	case "null":
+		return nil
+	}
+	return raw
 }
 
 // parseFloat reads a number; one out of range is infinite, as in Java.

@@ -103,7 +103,10 @@ func (b *benchRun) measure(ctx context.Context) (r *benchResult, err error) {
 		return nil, err
 	}
 	r, err = b.load(ctx, subject.Process.Pid)
-	return r, firstOf(err, stopProcess(subject))
+	if err = firstOf(err, stopProcess(subject)); err == nil && b.program == "" {
+		err = r.internals(b.report.Bytes(), b.Accounts+b.Pushes)
+	}
+	return r, err
 }
 
 // configure writes the configuration of the measured program.

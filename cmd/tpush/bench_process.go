@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,44 @@ type benchRun struct {
 	log     io.Writer
 	home    string
 	server  *exttest.Server
+	report  bytes.Buffer // what the measured program prints at its end
+}
+
+// measuredCommand is the program itself, which counts its goroutines while it
+// runs, and prints their highest number at its end.
+type measuredCommand struct{ runCommand }
+
+// measured is what it prints.
+type measured struct {
+	Goroutines int    `json:"goroutines"`
+	Mallocs    uint64 `json:"mallocs"`
+	GCs        uint32 `json:"gcs"`
+}
+
+// Run implements the command.
+func (c *measuredCommand) Run(ctx context.Context, io streams) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var m measured
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for tick := time.NewTicker(20 * time.Millisecond); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				m.Goroutines = max(m.Goroutines, runtime.NumGoroutine())
+			}
+		}
+	}()
+	err := c.runCommand.Run(ctx, io)
+	cancel()
+	<-done
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	m.Mallocs, m.GCs = memory.Mallocs, memory.NumGC
+	return firstOf(err, json.NewEncoder(io.out).Encode(m))
 }
 
 // simulator is the process of the simulators.
@@ -79,7 +118,7 @@ func (b *benchRun) startSubject(ctx context.Context, at simulated) (*exec.Cmd, e
 		if err != nil {
 			return nil, err
 		}
-		args = []string{"run", "--home", b.home, file}
+		args = []string{"measured", "--home", b.home, file}
 	} else {
 		args = []string{"-server", "127.0.0.1:" + strconv.Itoa(b.server.Port()), "-domain", demoDomain, "-secret", demoSecret,
 			"-apns", at.APNs, "-topic", demoTopic, "-home", b.home, "-accounts", strconv.Itoa(b.Accounts)}
@@ -87,6 +126,8 @@ func (b *benchRun) startSubject(ctx context.Context, at simulated) (*exec.Cmd, e
 	cmd := exec.CommandContext(ctx, cmp.Or(b.program, b.self), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
+	b.report.Reset()
+	cmd.Stdout = &b.report
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -23,6 +24,8 @@ type benchResult struct {
 	RSS        int64          `json:"rss_kb"` // after the last answer
 	PeakRSS    int64          `json:"peak_rss_kb"`
 	Threads    int64          `json:"threads"`
+	Goroutines int            `json:"goroutines,omitempty"`          // at most; tpush only
+	Mallocs    float64        `json:"mallocs_per_request,omitempty"` // over registrations and publishes; tpush only
 	Registered float64        `json:"registrations_per_second,omitempty"`
 }
 
@@ -35,6 +38,16 @@ func (r *benchResult) fill(latency []time.Duration, took time.Duration, before, 
 	slices.Sort(latency)
 	at := func(percent int) time.Duration { return latency[(n-1)*percent/100] }
 	r.P50, r.P95, r.P99, r.Max = at(50), at(95), at(99), latency[n-1]
+}
+
+// internals takes what the measured program prints of itself.
+func (r *benchResult) internals(printed []byte, requests int) error {
+	var m measured
+	if err := json.Unmarshal(printed, &m); err != nil {
+		return fmt.Errorf("read what the program prints at its end (%q): %w", printed, err)
+	}
+	r.Goroutines, r.Mallocs = m.Goroutines, float64(m.Mallocs)/float64(requests)
+	return nil
 }
 
 // print shows each program's rounds by their medians, and what the others cost
@@ -79,7 +92,9 @@ func (r *benchReport) printRatios(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s answered %s\n", name, strings.ReplaceAll(strings.Join(lines, "; or "), "map", ""))
 	}
-	_, err := fmt.Fprintf(w, "tpush registered %.0f devices/s\n", median(own, func(b *benchResult) float64 { return b.Registered }))
+	_, err := fmt.Fprintf(w, "tpush registered %.0f devices/s; it had %.0f goroutines at most and made %.0f allocations per request, registrations counted\n",
+		median(own, func(b *benchResult) float64 { return b.Registered }), median(own, func(b *benchResult) float64 { return float64(b.Goroutines) }),
+		median(own, func(b *benchResult) float64 { return b.Mallocs }))
 	return err
 }
 

@@ -27,10 +27,9 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	g, buildErr := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler))
-	findings := append(withFailures(g, buildErr), exposed(c.name(), c.Home, g.Root)...)
-	if err := g.Close(); err != nil {
-		return fmt.Errorf("close: %w", err)
+	findings, err := findAll(ctx, &c.source, file)
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		err = printJSON(io, findings)
@@ -52,22 +51,6 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 		return exit(exitFailed)
 	}
 	return nil
-}
-
-// withFailures adds the beans that cannot be built to what was found before. A
-// bean that fails because another did is not said again.
-func withFailures(g *beans.Graph, err error) beans.Findings {
-	findings := g.Findings
-	for _, e := range g.Failed() {
-		var inner *beans.Error
-		if !errors.As(e.Err, &inner) {
-			findings = append(findings, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Bean: e.Bean, Msg: e.Bean + ": " + e.Err.Error()})
-		}
-	}
-	if err != nil && findings.Count(beans.Fault) == 0 {
-		findings = append(findings, beans.Finding{Severity: beans.Fault, Msg: err.Error()})
-	}
-	return findings
 }
 
 func plural(n int, what string) string {

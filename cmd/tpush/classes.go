@@ -44,6 +44,12 @@ func (s store) Close() error {
 	return s.devices.Close()
 }
 
+// ofComponents are properties that every component has in Tigase.
+var ofComponents = []string{
+	"max-queue-size", "processing-in-threads", "processing-out-threads", "scheduler-threads", "packet-delivery-retry-count",
+	"priority-queue-implementation", "scripts-dir", "trusted", "compId", "defHostname",
+}
+
 // classes is the table of all classes: the only place that knows them by name.
 // Relative file names in configurations are below home.
 func classes(home string) []beans.Class {
@@ -64,7 +70,7 @@ func classes(home string) []beans.Class {
 			return none{}, err
 		}, beans.Default("", "logging")),
 
-		beans.Define("push", push.Defaults(), buildPush, beans.For("", "push"), beans.Critical(),
+		beans.Define("push", push.Defaults(), buildPush, beans.For("", "push"), beans.Critical(), beans.Ignores(ofComponents...),
 			beans.Alias("tigase.push.PushNotificationsComponent")),
 		beans.Define("APNs provider", apns.Defaults(), func(c *beans.Context, cfg apns.Config) (*apns.Provider, error) {
 			return apns.New(c.Name(), cfg, home, c.Logger())
@@ -78,7 +84,7 @@ func classes(home string) []beans.Class {
 
 		beans.Define("ext", ext.Defaults(), func(c *beans.Context, cfg ext.Config) (*ext.Ext, error) {
 			return buildExt(c, cfg, home)
-		}, beans.Default("", "ext"), beans.Critical(), beans.Alias("tigase.server.ext.ComponentProtocol")),
+		}, beans.Default("", "ext"), beans.Critical(), beans.Ignores(ofComponents...), beans.Alias("tigase.server.ext.ComponentProtocol")),
 		beans.Define("list of connection items", itemsConfig{}, func(_ *beans.Context, cfg itemsConfig) (itemsConfig, error) { return cfg, nil },
 			beans.For("ext", "repository"), beans.Alias("tigase.server.ext.ServerCompDBRepository", "tigase.server.ext.CompCompDBRepository")),
 	}...)
@@ -117,7 +123,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && !c.Broken() {
 		c.Logger().Warn("no provider: devices cannot be registered; add 'apns-binary-api' () { … } or 'fcm-http-v1' () { … } to this block")
 	}
 	set, err := providers.NewSet(c.Logger(), providers.DefaultOptions(), all...)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tpush/tpush/beans"
 	webface "github.com/tpush/tpush/component/http"
+	"github.com/tpush/tpush/tdsl"
 )
 
 // connectorConfig is what a port of the HTTP server reads; the bean's name is
@@ -17,16 +18,19 @@ type connectorConfig struct {
 	Socket string `tdsl:"socket"`
 	// Domain whose certificate is used; empty: that of the name a client asks for.
 	Domain string `tdsl:"domain"`
-	// CertFile and KeyFile are a certificate of the connector's own, as PEM.
+	// CertFile is a certificate of the connector's own, as PEM.
 	CertFile string `tdsl:"cert-file"`
-	KeyFile  string `tdsl:"cert-key-file"`
+	// KeyFile is its key, as PEM; empty: it is in CertFile.
+	KeyFile string `tdsl:"cert-key-file"`
 	// HTTP2 offers HTTP/2 beside HTTP/1.1, with TLS only.
 	HTTP2 bool `tdsl:"use-http2"`
 	// Listen is the address to listen at; empty: all of the machine's.
 	Listen string `tdsl:"listen"`
-	// Who is sent elsewhere: clients of http, of https, always or never.
+	// RedirectWhen says who is sent elsewhere: clients of http, of https, always
+	// or never.
 	RedirectWhen string `tdsl:"redirectCondition"`
-	RedirectTo   string `tdsl:"redirectUri"`
+	// RedirectTo is where they are sent.
+	RedirectTo string `tdsl:"redirectUri"`
 }
 
 // connector is a port of the HTTP server. It is opened when there is something
@@ -38,6 +42,7 @@ type connector struct {
 
 // portsConfig is what says which ports there are besides those with a block.
 type portsConfig struct {
+	// Ports are opened besides those with a block of their own. Without it: 8080.
 	Ports []int `tdsl:"ports,alias=ports"`
 }
 
@@ -60,19 +65,26 @@ type httpServer struct {
 
 // certificatesConfig is what is read of Tigase's certificate-container.
 type certificatesConfig struct {
-	Dirs    []string          `tdsl:"ssl-certs-location"`
-	Default string            `tdsl:"ssl-def-cert-domain"`
-	Files   map[string]string `tdsl:"custom-certificates"`
-	// Of the XMPP server alone.
+	// Dirs are folders with a certificate for each domain, DOMAIN.pem.
+	Dirs []string `tdsl:"ssl-certs-location"`
+	// Default is the domain whose certificate is used for others.
+	Default string `tdsl:"ssl-def-cert-domain"`
+	// Files are certificates of domains that are elsewhere.
+	Files map[string]string `tdsl:"custom-certificates"`
+	// Trusted has no effect here: it is the XMPP server's.
 	Trusted []string `tdsl:"trusted-certs-dir"`
-	NoSNI   bool     `tdsl:"sni-disable"`
+	// NoSNI has no effect here.
+	NoSNI bool `tdsl:"sni-disable"`
 }
 
 // executorConfig is what the JDK's HTTP server reads, which this one is not.
 type executorConfig struct {
+	// Threads has no effect here.
 	Threads int `tdsl:"threads"`
-	Request any `tdsl:"request-timeout"`
-	Accept  any `tdsl:"accept-timeout"`
+	// Request has no effect here.
+	Request tdsl.Value `tdsl:"request-timeout"`
+	// Accept has no effect here.
+	Accept tdsl.Value `tdsl:"accept-timeout"`
 }
 
 // defaultPort is the one that Tigase opens when the configuration names none.

@@ -126,3 +126,16 @@ func replaceFile(name, text string) error {
 	}
 	return nil
 }
+
+// showConfig gives the push components the effective configuration to show to
+// administrators, secrets masked.
+func showConfig(g *beans.Graph, env tdsl.Env) {
+	text := func() (string, error) {
+		var b bytes.Buffer
+		err := tdsl.Format(&b, g.Dump(env))
+		return b.String(), err
+	}
+	for _, p := range beans.Built[*pushBean](g) {
+		p.ShowConfig(text)
+	}
+}

@@ -70,6 +70,7 @@ func startEjabberd(t *testing.T) *server {
 		return cmd
 	}
 	s.run(t, func() *exec.Cmd { return control("foreground") })
+	s.control = control
 	s.quit = func() { _ = control("stop").Run() }
 	for _, user := range []string{"alice", "bob"} {
 		eventually(t, "ejabberd registers "+user, func() bool {

@@ -18,13 +18,17 @@ import (
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
 	webface "github.com/tpush/tpush/component/http"
+	"github.com/tpush/tpush/tdsl"
 )
 
 // restConfig is what is read of the rest module.
 type restConfig struct {
-	ContextPath string   `tdsl:"context-path"`
-	Hosts       []string `tdsl:"vhosts"`
-	ScriptsDir  string   `tdsl:"rest-scripts-dir"`
+	// ContextPath stands in front of /push/unregister-device.
+	ContextPath string `tdsl:"context-path"`
+	// Hosts are the names that are answered for; empty: all.
+	Hosts []string `tdsl:"vhosts"`
+	// ScriptsDir is where the handler file is looked for, in the folder push.
+	ScriptsDir string `tdsl:"rest-scripts-dir"`
 	// Unregister opens the endpoint without the handler file, or keeps it shut
 	// with it.
 	Unregister *bool `tdsl:"push-unregister"`
@@ -33,9 +37,11 @@ type restConfig struct {
 	UnknownDevice string `tdsl:"unknown-device"`
 	// PerMinute bounds the requests from one address; 0: no limit.
 	PerMinute int `tdsl:"requests-per-minute"`
-	// Of other endpoints of the module, which are the XMPP server's.
+	// OpenAccess has no effect here: it is of other endpoints, which are the XMPP
+	// server's.
 	OpenAccess bool `tdsl:"open-access"`
-	Keys       any  `tdsl:"api-keys"`
+	// Keys has no effect here, likewise.
+	Keys tdsl.Value `tdsl:"api-keys"`
 }
 
 func restDefaults() restConfig {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/tpush/tpush/beans"
+	web "github.com/tpush/tpush/component/http"
+	"github.com/tpush/tpush/component/push"
 )
 
 // reloader is a bean that reads its files again at SIGHUP: certificates and keys
@@ -32,6 +35,9 @@ func (r *runCommand) live(ctx context.Context, g *beans.Graph, l *logs) error {
 	var all sync.WaitGroup
 	all.Go(func() { manager.watch(beside) })
 	all.Go(func() { hangups(beside, g, l) })
+	inside := &web.Inside{Services: func() map[string]*push.Service { return served(g) }}
+	socket := &web.Socket{Path: filepath.Join(r.Home, socketFile), Handler: inside.Handler(), Log: l.Logger}
+	all.Go(func() { socket.Run(beside) })
 	all.Go(func() {
 		select {
 		case <-ctx.Done():

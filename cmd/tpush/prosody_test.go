@@ -48,7 +48,8 @@ type server struct {
 	clients, components int // ports
 	folder, log         string
 	start               func() *exec.Cmd
-	quit                func() // asks it to end; nil: by a signal
+	quit                func()                         // asks it to end; nil: by a signal
+	control             func(args ...string) *exec.Cmd // ejabberd's own tool
 	running             *exec.Cmd
 }
 
@@ -213,15 +214,20 @@ func (c *client) logOut() {
 // request sends a request and decodes the answer's payload into v.
 func (c *client) request(typ stanza.IQType, to, payload string, v any) {
 	c.t.Helper()
+	if err := c.ask(typ, to, payload, v); err != nil {
+		c.t.Fatalf("request %s to %s: %v", payload, to, err)
+	}
+}
+
+// ask is request for one that may be answered with an error.
+func (c *client) ask(typ stanza.IQType, to, payload string, v any) error {
 	ctx, cancel := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer cancel()
 	iq := stanza.IQ{Type: typ, ID: "c1-" + fmt.Sprint(time.Now().UnixNano())}
 	if to != "" {
 		iq.To = jid.MustParse(to)
 	}
-	if err := c.session.UnmarshalIQElement(ctx, xml.NewDecoder(strings.NewReader(payload)), iq, v); err != nil {
-		c.t.Fatalf("request %s to %s: %v", payload, to, err)
-	}
+	return c.session.UnmarshalIQElement(ctx, xml.NewDecoder(strings.NewReader(payload)), iq, v)
 }
 
 // say sends a chat message.

@@ -74,8 +74,8 @@ blocks inside. Files are looked for below the home folder (the working directory
 written as in ISO 8601: ` + "`PT10S`, `PT1H`, `P7D`" + `. Values marked *secret* are never shown; they can be taken from the
 environment: ` + "`env('NAME')`" + `.
 
-A bean that this page does not have is left to the Tigase server whose file it is. A property that a bean does not have
-is warned of and has no effect.
+A bean that this page does not have is left to the Tigase server whose file it is, as are values at the top of the file
+such as ` + "`cluster-mode`" + `. A property that a bean does not have is warned of and has no effect.
 `
 
 func (r *reference) page() string {
@@ -208,6 +208,10 @@ func isoDuration(d time.Duration) string {
 
 func typeName(t reflect.Type) string {
 	switch {
+	case t.Kind() == reflect.Pointer:
+		return typeName(t.Elem())
+	case t.Kind() == reflect.Interface:
+		return "any"
 	case t == reflect.TypeFor[time.Duration]():
 		return "duration"
 	case t.Kind() == reflect.String:

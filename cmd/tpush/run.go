@@ -84,6 +84,7 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 		fmt.Fprintln(w, "tpush: the configuration has errors or warnings, and --strict is set")
 		return errors.Join(exit(exitConfig), g.Close())
 	}
+	showConfig(g, env)
 	l.Info("started", "version", versionText(), "config", r.name())
 	if err := r.live(ctx, g, l); err != nil {
 		printFailure(w, err)

@@ -23,6 +23,8 @@ type tap struct {
 	publishes map[string]int // how often each id was passed on to the program
 	results   map[string]int // how often each id was answered
 	errors    int
+	failing   string      // type of the error that is being passed on
+	answers   []string    // to publishes: result, or condition/type
 	logins    []time.Time // handshakes that the server accepted
 }
 
@@ -97,9 +99,16 @@ func (p *tap) fromComponent(tag string) {
 	defer p.mu.Unlock()
 	kind, id := kindAndID(tag)
 	switch {
+	case strings.HasPrefix(tag, "<error "):
+		p.failing = typeOf.FindStringSubmatch(tag)[1]
+	case p.failing != "" && strings.Contains(tag, "urn:ietf:params:xml:ns:xmpp-stanzas"):
+		condition, _, _ := strings.Cut(tag[1:], " ")
+		p.answers = append(p.answers, condition+"/"+p.failing)
+		p.failing = ""
 	case p.publishes[id] == 0:
 	case kind == "result":
 		p.results[id]++
+		p.answers = append(p.answers, kind)
 	case kind == "error":
 		p.errors++
 	}
@@ -107,6 +116,7 @@ func (p *tap) fromComponent(tag string) {
 
 var (
 	typeAttr = regexp.MustCompile(`^<iq .*\btype=['"](\w+)['"]`)
+	typeOf   = regexp.MustCompile(`\btype=['"](\w+)['"]`)
 	idAttr   = regexp.MustCompile(`\bid=['"]([^'"]+)['"]`)
 )
 
@@ -177,4 +187,13 @@ func (p *tap) counts() (publishes, answered, twice, errors int) {
 		}
 	}
 	return len(p.publishes), answered, twice, p.errors
+}
+
+// takeAnswers returns the answers to publishes since it was called last.
+func (p *tap) takeAnswers() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.answers
+	p.answers = nil
+	return out
 }

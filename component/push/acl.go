@@ -46,7 +46,7 @@ func (c *Component) mayManage(cmd *command, from jid.JID) bool {
 func (c *Component) isAdmin(from jid.JID) bool {
 	return slices.ContainsFunc(c.cfg.Admins, func(a string) bool {
 		admin, err := jid.Parse(strings.TrimSpace(a))
-		return err == nil && admin.Equal(from.Bare())
+		return err == nil && admin.Bare().Equal(from.Bare())
 	})
 }
 

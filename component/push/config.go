@@ -39,7 +39,7 @@ type Config struct {
 	// Commands says who may run each ad-hoc command besides the
 	// administrators: by its node, or ALL for every command.
 	Commands map[string][]string `tdsl:"commands,alias=commands"`
-	// Admins are the administrators, by bare JID.
+	// Admins are the administrators, by bare JID; a resource is not looked at.
 	Admins []string `tdsl:",alias=admins"`
 }
 
@@ -69,14 +69,11 @@ func (c *Config) Check() error {
 			return fmt.Errorf("former-domains: %q is no domain", d)
 		}
 	}
+	var errs []error
 	for _, a := range c.Admins {
-		j, err := jid.Parse(strings.TrimSpace(a))
-		if err != nil {
-			return fmt.Errorf("admins: %q is no address: %w", a, err)
-		}
-		if j.Localpart() == "" || j.Resourcepart() != "" {
-			return fmt.Errorf("admins: %q is no bare JID: write user@domain", a)
+		if _, err := jid.Parse(strings.TrimSpace(a)); err != nil {
+			errs = append(errs, fmt.Errorf("admins: %q is no address: %w", a, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

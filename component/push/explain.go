@@ -34,22 +34,22 @@ type Explanation struct {
 
 // DeviceReport is a device in an [Explanation].
 type DeviceReport struct {
-	ID           string             `json:"id"` // as [DeviceID]
-	Service      string             `json:"service"`
-	Node         string             `json:"node"`
-	Registered   *time.Time         `json:"registered,omitempty"` // nil: by an earlier program
-	Calls        bool               `json:"calls"`                // it has a second token, for calls
-	Sandbox      bool               `json:"sandbox,omitempty"`
-	LastAccepted *time.Time         `json:"last_accepted,omitempty"` // the first one after a time without
-	LastFailure  *repositoryFailure `json:"last_failure,omitempty"`
-	Outcomes     []Entry            `json:"outcomes,omitempty"` // the newest first
-	Conclusion   string             `json:"conclusion"`
+	ID           string         `json:"id"` // as [DeviceID]
+	Service      string         `json:"service"`
+	Node         string         `json:"node"`
+	Registered   *time.Time     `json:"registered,omitempty"` // nil: by an earlier program
+	Calls        bool           `json:"calls"`                // it has a second token, for calls
+	Sandbox      bool           `json:"sandbox,omitempty"`
+	LastAccepted *time.Time     `json:"last_accepted,omitempty"` // the first one after a time without
+	LastFailure  *DeviceFailure `json:"last_failure,omitempty"`
+	Outcomes     []Entry        `json:"outcomes,omitempty"` // the newest first
+	Conclusion   string         `json:"conclusion"`
 
 	provider string
 }
 
-// repositoryFailure is what the database keeps of the last push that failed.
-type repositoryFailure struct {
+// DeviceFailure is what the database keeps of the last push that failed.
+type DeviceFailure struct {
 	Time   time.Time `json:"time"`
 	Reason string    `json:"reason"`
 	PushID string    `json:"push_id"`
@@ -107,7 +107,7 @@ func (s *Service) report(d repository.Device) DeviceReport {
 	r := DeviceReport{ID: DeviceID(d), Service: d.Service, Node: d.Node, Registered: some(d.Registered), Calls: d.SecondToken != "",
 		Sandbox: d.Sandbox, LastAccepted: some(d.LastAccepted), provider: d.Provider}
 	if f := d.LastFailure; !f.Time.IsZero() {
-		r.LastFailure = &repositoryFailure{f.Time, f.Reason, f.PushID}
+		r.LastFailure = &DeviceFailure{f.Time, f.Reason, f.PushID}
 	}
 	r.Outcomes = s.journal.Entries(outcomesShown, func(e *Entry) bool {
 		return e.Device == r.ID && e.Account == d.Account && e.Service == d.Service

@@ -2,7 +2,10 @@ package apns
 
 import (
 	"bytes"
+	"cmp"
+	"crypto"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -106,11 +109,27 @@ func parseP12(data []byte, password string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("it is neither a .p12 with one key nor a PEM file: %w", err)
 	}
-	cert := tls.Certificate{PrivateKey: key, Leaf: leaf, Certificate: [][]byte{leaf.Raw}}
-	for _, c := range chain {
+	all := append([]*x509.Certificate{leaf}, chain...)
+	if signer, ok := key.(crypto.Signer); ok {
+		// Keychain Access writes them in any order.
+		slices.SortStableFunc(all, func(a, b *x509.Certificate) int { return cmp.Compare(isOf(b, signer), isOf(a, signer)) })
+		if isOf(all[0], signer) == 0 {
+			return tls.Certificate{}, errors.New("its key belongs to another certificate")
+		}
+	}
+	cert := tls.Certificate{PrivateKey: key, Leaf: all[0]}
+	for _, c := range all {
 		cert.Certificate = append(cert.Certificate, c.Raw)
 	}
 	return cert, nil
+}
+
+// isOf is 1 for the certificate of a key, else 0.
+func isOf(c *x509.Certificate, key crypto.Signer) int {
+	if p, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); ok && p.Equal(c.PublicKey) {
+		return 1
+	}
+	return 0
 }
 
 // parseTopics reads Apple's topics extension: pairs of a topic and a list of

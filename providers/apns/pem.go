@@ -22,7 +22,7 @@ func parsePEM(data, key []byte, password string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	cert, err := tls.X509KeyPair(data, pem.EncodeToMemory(block))
+	cert, err := tls.X509KeyPair(leafFirst(data, block), pem.EncodeToMemory(block))
 	if err != nil {
 		return cert, fmt.Errorf("it is no certificate with its key: %w", err)
 	}
@@ -30,6 +30,28 @@ func parsePEM(data, key []byte, password string) (tls.Certificate, error) {
 		cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0])
 	}
 	return cert, err
+}
+
+// leafFirst puts the certificate of a key before the others, as TLS wants it;
+// files have them in any order.
+func leafFirst(data []byte, key *pem.Block) []byte {
+	keyPEM := pem.EncodeToMemory(key)
+	var leaf, others []byte
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			return append(leaf, others...)
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		text := pem.EncodeToMemory(block)
+		if _, err := tls.X509KeyPair(text, keyPEM); err == nil && leaf == nil {
+			leaf = text
+		} else {
+			others = append(others, text...)
+		}
+	}
 }
 
 // keyBlock finds the private key and opens it.

@@ -24,7 +24,7 @@ var (
 )
 
 // maxIterations bounds the work that a file may ask for.
-const maxIterations = 10_000_000
+const maxIterations = 1_000_000
 
 // errCipher is for what openssl writes only when it is asked to.
 var errCipher = errors.New("its private key is encrypted in a way that is not known: write it anew with openssl pkcs8 -topk8 -v2 aes256")

@@ -39,14 +39,21 @@ type Config struct {
 	// Proxy is an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT; empty: that of the
 	// environment (HTTPS_PROXY).
 	Proxy string `tdsl:"proxy"`
+	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
+	Transport string `tdsl:"transport"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }
 
 // Defaults are the values of properties that a configuration leaves out.
 func Defaults() Config {
-	return Config{Expiration: maxExpiration, RequestTimeout: 10 * time.Second, MaxConcurrent: 500}
+	return Config{Expiration: maxExpiration, RequestTimeout: 10 * time.Second, MaxConcurrent: 500, Transport: transportDefault}
 }
+
+const (
+	transportDefault  = "default"
+	transportStandard = "standard"
+)
 
 // maxExpiration is the longest that Google takes (REST reference, AndroidConfig).
 const maxExpiration = 28 * 24 * time.Hour
@@ -62,6 +69,8 @@ func (c *Config) check() error {
 		return errors.New("request-timeout: it is a duration such as PT10S")
 	case c.MaxConcurrent < 1:
 		return errors.New("max-concurrent: it is 1 or more")
+	case c.Transport != transportDefault && c.Transport != transportStandard:
+		return fmt.Errorf("transport: %q: it is default or standard", c.Transport)
 	}
 	_, err := c.endpoint()
 	return err

@@ -27,6 +27,7 @@ func TestNewErrors(t *testing.T) {
 		"https proxy": {func(c *Config) { c.Endpoint, c.Proxy = "", "ftp://user:hidden@proxy" }, "proxy: it is an address"},
 		"time-out":    {func(c *Config) { c.RequestTimeout = 0 }, "request-timeout"},
 		"concurrency": {func(c *Config) { c.MaxConcurrent = 0 }, "max-concurrent"},
+		"transport":   {func(c *Config) { c.Transport = "fast" }, "transport"},
 		"expiration":  {func(c *Config) { c.Expiration = 29 * 24 * time.Hour }, "expiration"},
 	} {
 		cfg := good

@@ -3,7 +3,9 @@ package fcm
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -135,14 +137,17 @@ func TestHang(t *testing.T) {
 // Messages go over HTTP/2 where that is offered, and over HTTP/1.1 where only
 // that is.
 func TestHTTPS(t *testing.T) {
-	for protocol, want := range map[string]string{"h2": "HTTP/2.0", "http/1.1": "HTTP/1.1"} {
-		t.Run(protocol, func(t *testing.T) {
-			s, err := fcmtest.NewTLS(protocol)
+	for _, tc := range []struct{ protocol, transport, want string }{
+		{"h2", transportDefault, "HTTP/2.0"}, {"h2", transportStandard, "HTTP/2.0"}, {"http/1.1", transportDefault, "HTTP/1.1"},
+	} {
+		t.Run(tc.protocol+" "+tc.transport, func(t *testing.T) {
+			s, err := fcmtest.NewTLS(tc.protocol)
 			if err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(s.Close)
 			cfg, home := config(t, s)
+			cfg.Transport = tc.transport
 			if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Temporary || !strings.Contains(err.Error(), "certificate") {
 				t.Errorf("without ca-file: %v", err)
 			}
@@ -157,7 +162,7 @@ func TestHTTPS(t *testing.T) {
 				}
 			}
 			for _, m := range s.Messages() {
-				if m.Proto != want {
+				if m.Proto != tc.want {
 					t.Errorf("a message came over %s", m.Proto)
 				}
 			}
@@ -185,6 +190,72 @@ func TestCutAnswer(t *testing.T) {
 	began := time.Now()
 	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil || sent.Load() != 1 || time.Since(began) > time.Second {
 		t.Errorf("error %v after %d messages and %v", err, sent.Load(), time.Since(began))
+	}
+}
+
+// Both the token's and the message's connection go through the proxy, which sees
+// nothing of what they carry.
+func TestProxyOfHTTPS(t *testing.T) {
+	s, err := fcmtest.NewTLS("h2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	cfg, home := config(t, s)
+	if err := os.WriteFile(filepath.Join(home, "ca.pem"), s.CA(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var tunnels atomic.Int32
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := strings.Cut(r.Header.Get("Proxy-Authorization"), " "); r.Method != http.MethodConnect || password != "dXNlcjpwdw==" {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		tunnels.Add(1)
+		tunnel(t, w, r.Host)
+	}))
+	defer proxy.Close()
+	cfg.CAFile, cfg.Proxy = "ca.pem", strings.Replace(proxy.URL, "://", "://user:pw@", 1)
+	p := provider(t, cfg, home)
+	if err := p.Push(t.Context(), target(), plain()); err != nil || tunnels.Load() != 2 {
+		t.Errorf("%d tunnels, error %v", tunnels.Load(), err)
+	}
+}
+
+// tunnel joins a client of a proxy with a server.
+func tunnel(t *testing.T, w http.ResponseWriter, address string) {
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+	client, rest, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	go func() {
+		_, _ = io.Copy(server, rest)
+		server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+	client.Close()
+}
+
+// One request takes no longer than it may, and nobody knows its fate then.
+func TestRequestTimeout(t *testing.T) {
+	s := simulator(t)
+	cfg, home := config(t, s)
+	cfg.RequestTimeout = 200 * time.Millisecond
+	p := provider(t, cfg, home)
+	if _, err := p.sender.Load().tokens.get(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Script(token, fcmtest.Answer{Delay: time.Minute})
+	began := time.Now()
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unknown || time.Since(began) > 10*time.Second {
+		t.Errorf("error %v after %v", err, time.Since(began))
 	}
 }
 

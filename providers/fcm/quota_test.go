@@ -52,7 +52,7 @@ func TestQuotaTurnsAndHold(t *testing.T) {
 		t.Errorf("after the pause: a wait of %v", wait)
 	}
 	all := NewQuotas()
-	if all.of("a") != all.of("a") || all.of("a") == all.of("b") {
+	if a := all.of("a"); all.of("a") != a || all.of("b") == a {
 		t.Error("a quota is not one for each project")
 	}
 }

@@ -20,7 +20,7 @@ const (
 	// time to be sent.
 	renewTimeout = 3 * time.Second
 	// early is how long before its end a token is renewed, late how long before
-	// it is not used any more.
+	// it is not used any more; less for one that lives shortly.
 	early = 5 * time.Minute
 	late  = 10 * time.Second
 	// renewPause is kept after a renewal that did not work while the old token
@@ -38,6 +38,7 @@ type tokens struct {
 	mu      sync.Mutex
 	token   *oauth2.Token // nil: none
 	renewAt time.Time     // when a new one is to be asked for
+	endsAt  time.Time     // when it is not used any more; zero: never
 	running *fetch        // nil: nobody asks
 }
 
@@ -95,7 +96,7 @@ func (t *tokens) join(now time.Time) (token *oauth2.Token, f *fetch, first bool)
 // good reports whether the token can be used. One without an end is used until
 // Google refuses it.
 func (t *tokens) good(now time.Time) bool {
-	return t.token != nil && (t.token.Expiry.IsZero() || now.Add(late).Before(t.token.Expiry))
+	return t.token != nil && (t.endsAt.IsZero() || now.Before(t.endsAt))
 }
 
 // run asks for a token and tells those who wait.
@@ -106,10 +107,9 @@ func (t *tokens) run(ctx context.Context, f *fetch) {
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.token = token
-		t.renewAt = token.Expiry.Add(-min(early, token.Expiry.Sub(now)/4))
-		if token.Expiry.IsZero() {
-			t.renewAt = now.Add(time.Hour)
+		t.token, t.renewAt, t.endsAt = token, now.Add(time.Hour), time.Time{}
+		if life := token.Expiry.Sub(now); !token.Expiry.IsZero() {
+			t.renewAt, t.endsAt = token.Expiry.Add(-min(early, life/4)), token.Expiry.Add(-min(late, life/8))
 		}
 	case t.good(now):
 		token, err = t.token, nil

@@ -1,6 +1,7 @@
 package fcm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
@@ -26,6 +27,7 @@ import (
 type endpoint struct {
 	asked atomic.Int32
 	takes time.Duration
+	life  time.Duration // 0: an hour
 	fails bool
 }
 
@@ -39,7 +41,8 @@ func (e *endpoint) RoundTrip(req *http.Request) (*http.Response, error) {
 	if e.fails {
 		return nil, errors.New("no route")
 	}
-	body, err := json.Marshal(map[string]any{"access_token": fmt.Sprint("t", n), "token_type": "Bearer", "expires_in": 3600})
+	life := cmp.Or(e.life, time.Hour)
+	body, err := json.Marshal(map[string]any{"access_token": fmt.Sprint("t", n), "token_type": "Bearer", "expires_in": int(life.Seconds())})
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(body)))}, err
 }
 
@@ -90,6 +93,23 @@ func TestTokenIsRenewedBeforeItsEnd(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		if token, err := s.get(t.Context()); err == nil {
 			t.Errorf("after its end the token %s is still used", token.AccessToken)
+		}
+	})
+}
+
+// A token that lives shortly is used, too, and never after its end.
+func TestShortLivedTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: 8 * time.Second}
+		s := source(t, e)
+		for range 60 {
+			if token := fetched(t, s); !time.Now().Before(token.Expiry) {
+				t.Fatal("a token after its end")
+			}
+			time.Sleep(time.Second)
+		}
+		if n := e.asked.Load(); n != 10 {
+			t.Errorf("%d tokens in a minute, want one for each 6 s", n)
 		}
 	})
 }

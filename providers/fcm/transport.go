@@ -59,7 +59,7 @@ func connect(endpoint *url.URL, cfg *Config, roots *x509.CertPool, plainly *http
 		port = "443"
 	}
 	t, err := h2.New(net.JoinHostPort(endpoint.Hostname(), port), h2.Options{
-		TLS: &tls.Config{RootCAs: roots}, Proxy: cfg.Proxy, HTTP1: true, Log: l})
+		TLS: &tls.Config{RootCAs: roots}, Proxy: cfg.Proxy, HTTP1: true, Standard: cfg.Transport == transportStandard, Log: l})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"mellium.im/sasl"
@@ -34,15 +35,17 @@ func (p *Provider) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	d := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: tcpKeepAlive}, Config: p.tls}
-	conn, err := d.DialContext(ctx, "tcp", p.address)
+	secure, err := d.DialContext(ctx, "tcp", p.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
+	conn := &dense{Conn: secure.(*tls.Conn)}
 	session, err := p.open(ctx, conn)
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("log in: %w", err)
 	}
+	conn.done.Store(true)
 	return &link{pool: p.pool, conn: conn, session: session, drained: make(chan struct{}), ended: make(chan struct{}),
 		waits: map[string]*waiting{}}, nil
 }
@@ -51,11 +54,44 @@ func (p *Provider) dial(ctx context.Context) (*link, error) {
 // deadlines when one does, even after it has returned.
 func (p *Provider) open(ctx context.Context, conn net.Conn) (*xmpp.Session, error) {
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	session, err := xmpp.NewClientSession(context.Background(), p.account, conn, login(p.account.String(), p.cfg.ServerKey), xmpp.BindResource())
+	features := []xmpp.StreamFeature{login(p.account.String(), p.cfg.ServerKey), xmpp.BindResource()}
+	negotiator := xmpp.NewNegotiator(func(*xmpp.Session, *xmpp.StreamConfig) xmpp.StreamConfig {
+		return xmpp.StreamConfig{Features: features}
+	})
+	session, err := xmpp.NewSession(context.Background(), p.account.Domain(), p.account, conn, xmpp.Secure, negotiator)
 	if !stop() {
 		return nil, context.Cause(ctx)
 	}
 	return session, err
+}
+
+// dense is a connection without the white space that a server may send behind
+// elements while a session is negotiated (RFC 6120 section 11.7): mellium takes
+// it for a feature or an answer.
+type dense struct {
+	*tls.Conn
+	done  atomic.Bool // with negotiating
+	after bool        // the last byte was the end of a tag
+}
+
+// Read implements io.Reader.
+func (c *dense) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if c.done.Load() {
+			return n, err
+		}
+		kept := p[:0]
+		for _, b := range p[:n] {
+			if space := b == ' ' || b == '\n' || b == '\r' || b == '\t'; !c.after || !space {
+				kept = append(kept, b)
+				c.after = b == '>'
+			}
+		}
+		if len(kept) > 0 || n == 0 || err != nil {
+			return len(kept), err
+		}
+	}
 }
 
 // login is the feature of RFC 6120 section 6 with a PLAIN that names the user

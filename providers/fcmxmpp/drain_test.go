@@ -118,3 +118,35 @@ func TestSilentServer(t *testing.T) {
 		t.Errorf("afterwards: %v", err)
 	}
 }
+
+// A server that leaves half of a connection's messages without an answer does
+// not fill it up for ever.
+func TestOverdueAnswers(t *testing.T) {
+	s := simulator(t)
+	cfg := config(s)
+	cfg.Timeout = time.Second
+	p := provider(t, s, cfg, quiet())
+	eventually(t, "a connection", func() bool { return s.Connections() == 1 })
+	s.Script("lost", fcmtest.XMPPAnswer{Silent: true})
+	var all sync.WaitGroup
+	for i := range window/2 + 5 {
+		all.Go(func() {
+			err := p.Push(t.Context(), target("lost"), plain(fmt.Sprint("lost-", i)))
+			if providers.KindOf(err) != providers.Unknown {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	answered := 0
+	eventually(t, "another connection", func() bool {
+		if p.Push(t.Context(), target(token), plain(fmt.Sprint("answered-", answered))) == nil {
+			answered++
+		}
+		good, _ := s.Logins()
+		return good == 2
+	})
+	all.Wait()
+	if answered == 0 {
+		t.Error("nothing was answered meanwhile")
+	}
+}

@@ -38,10 +38,16 @@ type link struct {
 
 // serve reads until the connection or ctx ends.
 func (l *link) serve(ctx context.Context) {
-	stop := context.AfterFunc(ctx, l.close)
-	defer stop()
+	closed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
+		l.close()
+	})
 	l.cause = l.session.Serve(l)
 	l.conn.Close()
+	if !stop() {
+		<-closed
+	}
 	if l.cause == nil {
 		l.cause = errors.New("the server closed the stream")
 	}

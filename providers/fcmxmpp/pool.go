@@ -137,12 +137,19 @@ func (p *pool) answer(l *link, u *upstream) (idle bool) {
 	return l.retired && len(l.waits) == 0
 }
 
-// dead reports whether a connection has said nothing since a message was sent
-// over it.
-func (p *pool) dead(l *link, w *waiting) bool {
+// suspect reports whether a connection is of no more use: it has said nothing
+// since a message was sent over it, or the answers to half of what it may carry
+// are overdue.
+func (p *pool) suspect(l *link, w *waiting, limit time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return l.heard.Before(w.sent)
+	overdue := 0
+	for _, w := range l.waits {
+		if time.Since(w.sent) >= limit {
+			overdue++
+		}
+	}
+	return l.heard.Before(w.sent) || overdue >= window/2
 }
 
 // used reports whether a connection has ever answered a message.

@@ -129,7 +129,8 @@ func (p *Provider) push(ctx context.Context, id string, m *downstream) error {
 		return nil
 	case <-ctx.Done():
 	}
-	if time.Since(w.sent) > p.cfg.Timeout/2 && p.pool.dead(l, w) {
+	// Half of the time: the other half may have gone by before it was sent.
+	if limit := p.cfg.Timeout / 2; time.Since(w.sent) >= limit && p.pool.suspect(l, w, limit) {
 		l.conn.Close()
 	}
 	return &providers.Error{Kind: providers.Unknown, Reason: "no answer", Err: ctx.Err()}

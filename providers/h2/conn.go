@@ -41,7 +41,7 @@ var errClosed = errors.New("the transport is closed")
 var errUnanswered = errors.New("requests are not answered")
 
 // errNotTaken ends a request on a connection that ended before the request was
-// handed to it. It has not left.
+// handed to it, or before the server looked at it.
 var errNotTaken = errors.New("the connection had ended")
 
 // conn is one connection.
@@ -166,41 +166,42 @@ func (c *conn) cause(err error) error {
 // do sends a request and waits for its answer, which is then in k. The error is
 // an [*Error].
 func (c *conn) do(req *http.Request, k *call) error {
+	ctx := req.Context()
+	if ctx.Err() != nil {
+		return notSent(ctx)
+	}
 	if err := c.submit(req, k); err != nil {
 		return err
 	}
 	c.flush()
-	ctx := req.Context()
 	select {
 	case <-k.done:
 		return k.err
 	case <-ctx.Done():
 	}
-	written, ok := c.abandon(k)
-	if !ok {
+	if !c.abandon(k) {
 		<-k.done
 		return k.err
 	}
-	if written && errors.Is(ctx.Err(), context.DeadlineExceeded) && c.unheard(k) {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && c.unheard(k) {
 		c.pool.retire(c, errUnanswered)
 	}
-	return &Error{Written: written, Err: context.Cause(ctx)}
+	return &Error{Written: true, Err: context.Cause(ctx)}
 }
 
-// abandon takes a call out that nobody waits for any more; not ok: its answer
-// is there.
-func (c *conn) abandon(k *call) (written, ok bool) {
+// abandon takes a call out that nobody waits for any more; false: its answer is
+// there. What is in the buffer of it still leaves.
+func (c *conn) abandon(k *call) bool {
 	c.mu.Lock()
 	if c.streams[k.id] != k {
 		c.mu.Unlock()
-		return false, false
+		return false
 	}
 	c.take(k)
-	written = k.start < c.handed
 	_ = c.writer.WriteRSTStream(k.id, http2.ErrCodeCancel)
 	c.mu.Unlock()
 	c.flush()
-	return written, true
+	return true
 }
 
 // take removes a call from the tables. c.mu is held.

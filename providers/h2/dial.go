@@ -159,7 +159,8 @@ func (d *dialer) tunnel(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read its answer: %w", err)
 	}
-	resp.Body.Close()
+	// The body is left alone: what a header says of one means nothing here (RFC
+	// 9110 section 9.3.6), and closing it would wait for one.
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("it refuses a connection to %s: %s", d.address, resp.Status)
 	}

@@ -133,7 +133,7 @@ func (c *conn) goAway(f *http2.GoAwayFrame) {
 	c.mu.Unlock()
 	c.pool.retire(c, away)
 	for _, k := range refused {
-		k.finish(&Error{Err: fmt.Errorf("%w: %w", errRefused, away)})
+		k.finish(&Error{Err: fmt.Errorf("%w: %w", errNotTaken, away)})
 	}
 }
 

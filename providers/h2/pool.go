@@ -56,16 +56,17 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, &Error{Err: err}
 	}
-	for refused := 0; ; {
-		c, err := p.enter(req.Context())
+	refused := 0
+	for again := false; ; again = true {
+		c, err := p.enter(req.Context(), again)
 		if err != nil {
 			return nil, err
 		}
 		err = c.do(req, k)
-		p.leave(c, err == nil && k.status == http.StatusOK)
-		switch {
-		case err == nil:
+		if p.leave(c, k.status); err == nil {
 			return k.response(req), nil
+		}
+		switch {
 		case errors.Is(err, errNotTaken):
 			// The connection had ended: another one takes it.
 		case !errors.Is(err, errRefused) || refused == repeats:
@@ -76,10 +77,11 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// enter waits for room on a connection. Each enter has its [pool.leave].
-func (p *pool) enter(ctx context.Context) (*conn, error) {
+// enter waits for room on a connection; one that had it already waits in front.
+// Each enter has its [pool.leave].
+func (p *pool) enter(ctx context.Context, again bool) (*conn, error) {
 	p.mu.Lock()
-	if p.waiting.Len() == 0 {
+	if again || p.waiting.Len() == 0 {
 		if c := p.free(); c != nil {
 			c.active++
 			p.mu.Unlock()
@@ -91,7 +93,12 @@ func (p *pool) enter(ctx context.Context) (*conn, error) {
 		return nil, &Error{Err: err}
 	}
 	w := &waiter{make(chan place, 1)}
-	e := p.waiting.PushBack(w)
+	var e *list.Element
+	if again {
+		e = p.waiting.PushFront(w)
+	} else {
+		e = p.waiting.PushBack(w)
+	}
 	p.redial()
 	p.mu.Unlock()
 	select {
@@ -104,7 +111,7 @@ func (p *pool) enter(ctx context.Context) (*conn, error) {
 	case got := <-w.place: // in the last moment
 		p.mu.Unlock()
 		if got.conn != nil {
-			p.leave(got.conn, false)
+			p.leave(got.conn, 0)
 		}
 	default:
 		p.waiting.Remove(e)
@@ -113,11 +120,15 @@ func (p *pool) enter(ctx context.Context) (*conn, error) {
 	return nil, notSent(ctx)
 }
 
-// leave gives a place back; accepted says that the answer was 200.
-func (p *pool) leave(c *conn, accepted bool) {
+// leave gives a place back, with the answer's status, 0 for none.
+func (p *pool) leave(c *conn, status int) {
 	p.mu.Lock()
 	c.active--
-	c.accepted = c.accepted || accepted
+	c.accepted = c.accepted || status == http.StatusOK
+	if status != 0 && p.failures > 0 {
+		p.failures = 0
+		p.redial()
+	}
 	p.hand()
 	idle := c.active == 0 && (c.leaving || p.drained)
 	if idle {

@@ -16,6 +16,8 @@ const (
 	// young is the age before which the end of a connection counts as a failure
 	// to connect, even if it was of use.
 	young = time.Second
+	// useless is the same for one that was of no use.
+	useless = 10 * time.Second
 	// worthWaiting is how far the next attempt may be for a request to wait.
 	worthWaiting = 2 * time.Second
 )
@@ -29,9 +31,14 @@ func (p *pool) redial() {
 	}
 }
 
-// missing reports whether one more connection is wanted. p.mu is held.
+// missing reports whether one more connection is wanted. After a failure it is
+// one until that has been of use. p.mu is held.
 func (p *pool) missing() bool {
-	return !p.closed && (p.keep || p.waiting.Len() > 0) && p.usable() < p.o.Connections
+	wanted := p.o.Connections
+	if p.failures > 0 {
+		wanted = 1
+	}
+	return !p.closed && (p.keep || p.waiting.Len() > 0) && p.usable() < wanted
 }
 
 // hopeless is the error for a request that need not wait: there is no
@@ -104,8 +111,8 @@ func (p *pool) lost(c *conn, err error) {
 	p.judge(c, err)
 }
 
-// judge looks at why a connection takes no more requests, once: one that was of
-// no use is a failure to connect. p.mu is held.
+// judge looks at why a connection takes no more requests, once: one that ended
+// soon and was of no use is a failure to connect. p.mu is held.
 func (p *pool) judge(c *conn, err error) {
 	if c.counted || errors.Is(err, errClosed) {
 		return
@@ -114,7 +121,7 @@ func (p *pool) judge(c *conn, err error) {
 	age := time.Since(c.born)
 	p.o.Log.Info("connection ended", "server", p.name, "dur", age.Round(time.Millisecond), "err", err)
 	switch {
-	case !c.useful.Load():
+	case age < useless && !c.useful.Load():
 		p.setback(err)
 		return
 	case age < young:

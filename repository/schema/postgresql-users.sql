@@ -1,12 +1,16 @@
 -- Tigase's user repository: what tpush needs of it. A Tigase server that loads
 -- its own schema afterwards finds its tables, and replaces the routines by its own.
+-- tig_users has the columns of Tigase 8.0: its files are loaded one after another,
+-- and that of 8.0 stops at a column that is missing.
 
 CREATE TABLE tig_users (
     uid bigserial PRIMARY KEY,
     user_id varchar(2049) NOT NULL,
     user_pw varchar(255) DEFAULT NULL,
     acc_create_time timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
-    last_used timestamp with time zone,
+    last_login timestamp with time zone,
+    last_logout timestamp with time zone,
+    online_status int DEFAULT 0,
     failed_logins int DEFAULT 0,
     account_status int DEFAULT 1
 );

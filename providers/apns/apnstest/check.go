@@ -20,12 +20,9 @@ var pushTypes = []string{"alert", "background", "voip", "complication", "filepro
 
 // check returns what Apple would refuse a request with, nil when it is good.
 func (s *Server) check(r *http.Request, p *Push) *Answer {
-	leaf, err := s.verify(r.TLS)
-	if err != nil {
-		return &Answer{Status: 403, Reason: "BadCertificate"}
-	}
-	if !serves(leaf, s.sandbox) {
-		return &Answer{Status: 403, Reason: "BadCertificateEnvironment"}
+	leaf, bad := s.checkSender(r)
+	if bad != nil {
+		return bad
 	}
 	if r.Method != http.MethodPost {
 		return &Answer{Status: 405, Reason: "MethodNotAllowed"}
@@ -41,6 +38,7 @@ func (s *Server) check(r *http.Request, p *Push) *Answer {
 	if _, err := hex.DecodeString(token); err != nil || len(token) < 64 {
 		return &Answer{Status: 400, Reason: "BadDeviceToken"}
 	}
+	var err error
 	if p.Payload, err = io.ReadAll(io.LimitReader(r.Body, 10<<10)); err != nil {
 		return &Answer{Status: 400, Reason: "PayloadEmpty"}
 	}
@@ -50,6 +48,22 @@ func (s *Server) check(r *http.Request, p *Push) *Answer {
 		}
 	}
 	return nil
+}
+
+// checkSender checks who pushes: a certificate, which is returned, or a provider
+// token.
+func (s *Server) checkSender(r *http.Request) (*x509.Certificate, *Answer) {
+	if len(r.TLS.PeerCertificates) == 0 {
+		return nil, s.checkToken(r.Header)
+	}
+	leaf, err := s.verify(r.TLS)
+	switch {
+	case err != nil:
+		return nil, &Answer{Status: 403, Reason: "BadCertificate"}
+	case !serves(leaf, s.sandbox):
+		return nil, &Answer{Status: 403, Reason: "BadCertificateEnvironment"}
+	}
+	return leaf, nil
 }
 
 // serves reports whether a certificate is for an environment. One that says
@@ -68,8 +82,11 @@ func serves(leaf *x509.Certificate, sandbox bool) bool {
 
 // checkTopic checks the topic against the certificate's.
 func checkTopic(leaf *x509.Certificate, h http.Header) *Answer {
-	topics := topicsOf(leaf)
 	topic := h.Get("apns-topic")
+	topics := []string{topic} // a token's are checked with it
+	if leaf != nil {
+		topics = topicsOf(leaf)
+	}
 	voip := h.Get("apns-push-type") == "voip"
 	switch {
 	case topic == "" && len(topics) > 1:

@@ -50,8 +50,10 @@ type Server struct {
 	script  map[string]*Answer
 	delay   time.Duration // of answers that no script is for
 	load    Load
-	counts  map[int]int // answers by status
-	seen    int         // pushes that passed every check
+	keys    map[string]*signingKey // by key id
+	clock   time.Duration          // its difference from the machine's
+	counts  map[int]int            // answers by status
+	seen    int                    // pushes that passed every check
 	pushes  []Push
 	read    int           // how many of pushes Next has returned
 	changed chan struct{} // closed and replaced at each push
@@ -85,7 +87,7 @@ func start(a *authority, sandbox bool, streams int) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for pushes: %w", err)
 	}
-	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, counts: map[int]int{}, changed: make(chan struct{})}
+	s := &Server{authority: a, sandbox: sandbox, listener: l, done: make(chan struct{}), script: map[string]*Answer{}, keys: map[string]*signingKey{}, counts: map[int]int{}, changed: make(chan struct{})}
 	var h2 http.Protocols
 	h2.SetHTTP2(true)
 	s.http = &http.Server{
@@ -156,9 +158,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	w.Header().Set("apns-id", r.Header.Get("apns-id"))
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if p.Status != http.StatusOK {
 		refuse(w, a)
 	}
+}
+
+func (s *Server) now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.clock)
 }
 
 func refuse(w http.ResponseWriter, a *Answer) {

@@ -165,7 +165,7 @@ func TestCertificates(t *testing.T) {
 		to     *Server
 		reason string
 	}{
-		"none":                     {device(t, s, nil), s, "BadCertificate"},
+		"none":                     {device(t, s, nil), s, "MissingProviderToken"},
 		"of another authority":     {foreign, s, "BadCertificate"},
 		"expired":                  {device(t, s, &Certificate{UID: topic, Expires: time.Now().Add(-time.Minute)}), s, "BadCertificate"},
 		"by subject":               {device(t, s, &Certificate{UID: topic}), s, ""},

@@ -79,11 +79,14 @@ func next(d *xml.Decoder) (xml.StartElement, bool) {
 
 // login does what comes before messages: stream, SASL, stream, resource.
 func (l *xmppLink) login(d *xml.Decoder) bool {
-	header := `<stream:stream xmlns="jabber:client" xmlns:stream="http://etherx.jabber.org/streams" from="` + xmppDomain + `" id="1" version="1.0">`
+	// Prefixes as Google's documentation shows them, and white space that a
+	// client has to bear.
+	header := `<?xml version="1.0"?>
+<stream:stream from="` + xmppDomain + `" id="3" version="1.0" xmlns:stream="http://etherx.jabber.org/streams" xmlns="jabber:client">` + "\n"
 	if start, ok := next(d); !ok || start.Name.Local != "stream" {
 		return false
 	}
-	l.say(header + `<stream:features><mechanisms xmlns="urn:ietf:params:xml:ns:xmpp-sasl"><mechanism>X-OAUTH2</mechanism><mechanism>X-GOOGLE-TOKEN</mechanism><mechanism>PLAIN</mechanism></mechanisms></stream:features>`)
+	l.say(header + `<str:features xmlns:str="http://etherx.jabber.org/streams"><mechanisms xmlns="urn:ietf:params:xml:ns:xmpp-sasl"><mechanism>X-OAUTH2</mechanism><mechanism>X-GOOGLE-TOKEN</mechanism><mechanism>PLAIN</mechanism></mechanisms></str:features>` + "\n")
 	var auth struct {
 		Mechanism string `xml:"mechanism,attr"`
 		Text      string `xml:",chardata"`
@@ -101,11 +104,11 @@ func (l *xmppLink) login(d *xml.Decoder) bool {
 		l.say(`<failure xmlns="urn:ietf:params:xml:ns:xmpp-sasl"><not-authorized/></failure></stream:stream>`)
 		return false
 	}
-	l.say(`<success xmlns="urn:ietf:params:xml:ns:xmpp-sasl"/>`)
+	l.say(`<success xmlns="urn:ietf:params:xml:ns:xmpp-sasl"/>` + "\n")
 	if start, ok := next(d); !ok || start.Name.Local != "stream" {
 		return false
 	}
-	l.say(header + `<stream:features><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/><session xmlns="urn:ietf:params:xml:ns:xmpp-session"/></stream:features>`)
+	l.say(header + `<str:features xmlns:str="http://etherx.jabber.org/streams"><bind xmlns="urn:ietf:params:xml:ns:xmpp-bind"/><session xmlns="urn:ietf:params:xml:ns:xmpp-session"/></str:features>` + "\n")
 	var iq struct {
 		ID string `xml:"id,attr"`
 	}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestCheckTellsEverything has mistakes of every kind in one file: a bean that
+// the program cannot do without hides no other.
+func TestCheckTellsEverything(t *testing.T) {
+	file := configFile(t, `admins = [ 'admin@example.com/desk', 'no@address@', 'example.com@@' ]
+dataSource {
+    default () {
+        uri = 'jdbc:mysqll://localhost/tigase?user=u&password=hunter2'
+    }
+}
+push () {
+    'apns-binary-api' () {
+        'cert-file' = '/none.p12'
+        'cert-pasword' = 'hunter2'
+    }
+    one (class: tigase.push.apns.APNsBinaryApiProvidr) {}
+    two (class: tigase.push.apns.APNsBinaryApiProvider) {
+        'pool-size' = 'many'
+    }
+    'fcm-http-v1' () {
+        'service-account-file' = '/none.json'
+    }
+}
+pusk () {}
+ext () {
+    items = [ 'push.example.com:hunter2:connect:5270:localhost' ] x
+}
+`)
+	code, out, errs := tpush("check", file)
+	if code != exitConfig {
+		t.Errorf("exit code %d", code)
+	}
+	at := 0
+	for _, want := range []string{
+		`:1:10: error: push: admins: "no@address@" is no address`,
+		`:1:10: error: push: admins: "example.com@@" is no address`,
+		`:1:10: warning: push: admins: "admin@example.com/desk" is no bare JID`,
+		`:4:15: error: dataSource/default: uri: databases of kind "mysqll"`,
+		`:9:23: error: push/apns-binary-api: cert-file: open /none.p12`,
+		`:10:9: warning: 'push/apns-binary-api' has no property 'cert-pasword'`, `did you mean 'cert-password'?`,
+		`:12:5: warning: unknown class tigase.push.apns.APNsBinaryApiProvidr`, `did you mean 'tigase.push.apns.APNsBinaryApiProvider'?`,
+		`:14:23: error: push/two: 'pool-size' = "many": a whole number is expected`,
+		`:17:34: error: push/fcm-http-v1: service-account-file: open /none.json`,
+		`:20:1: warning: there is no class for a bean named 'pusk' here`, `did you mean 'push'?`,
+		`:22:67: warning: 'x' is lost`,
+	} {
+		n := strings.Index(out[at:], want)
+		if n < 0 {
+			t.Errorf("not there, or not in the file's order: %s", want)
+			continue
+		}
+		at += n
+	}
+	if strings.Contains(out+errs, "hunter2") {
+		t.Error("a password is shown")
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
+func TestMasked(t *testing.T) {
+	for line, want := range map[string]string{
+		"  'cert-password' = 'pass word' # x":            "  'cert-password' = **********' # x",
+		"uri = 'jdbc:mysql://h/d?user=u&password=p&x=1'": "uri = 'jdbc:mysql://h/d?user=u&password=*&x=1'",
+		"items = [ 'p.a:s:connect:5270:h' ]":             "items = [ 'p.a:*:connect:5270:h' ]",
+		"password = env('PW')":                           "password = env('PW')",
+		"'pool-size' = 5":                                "'pool-size' = 5",
+	} {
+		if got := masked(line); got != want {
+			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path/filepath"
+
+	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/component/ext"
+	web "github.com/tpush/tpush/component/http"
+	"github.com/tpush/tpush/component/push"
+	"github.com/tpush/tpush/repository"
+	"mellium.im/xmpp/jid"
+)
+
+// explainCommand says why pushes of an account arrive, or do not.
+type explainCommand struct {
+	JID string `arg:"" name:"jid" help:"Address of the user."`
+	source
+	JSON bool `name:"json" help:"Print JSON."`
+}
+
+// socketFile is where commands reach the running program, below its home.
+const socketFile = "data/tpush.sock"
+
+// Run implements the command: it asks the running program, and without one the
+// database.
+func (c *explainCommand) Run(ctx context.Context, io streams) error {
+	who, err := jid.Parse(c.JID)
+	if err != nil || who.Localpart() == "" {
+		fmt.Fprintf(io.err, "tpush: %q is not the address of a user: write user@domain\n", c.JID)
+		return exit(exitConfig)
+	}
+	account := who.Bare().String()
+	var all []*push.Explanation
+	err = askRunning(ctx, c.Home, web.PathExplain, url.Values{"account": {account}}, &all)
+	if errors.Is(err, errNotRunning) {
+		all, err = c.fromDatabase(ctx, io.err, account)
+	}
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(io.out).Encode(all)
+	}
+	for i, e := range all {
+		if i > 0 {
+			fmt.Fprintln(io.out)
+		}
+		fmt.Fprint(io.out, e.Text())
+	}
+	return nil
+}
+
+// errNotRunning means that no program serves the socket.
+var errNotRunning = errors.New("the program does not run here")
+
+// askRunning asks the running program and reads its answer into v.
+func askRunning(ctx context.Context, home, path string, query url.Values, v any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tpush"+path+"?"+query.Encode(), nil)
+	if err != nil {
+		return fmt.Errorf("ask the running program: %w", err)
+	}
+	answer, err := web.Dial(filepath.Join(home, socketFile)).Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNotRunning, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1000)) // what there is of it
+		return fmt.Errorf("the running program answers %s: %s", answer.Status, text)
+	}
+	if err := json.NewDecoder(answer.Body).Decode(v); err != nil {
+		return fmt.Errorf("read the running program's answer: %w", err)
+	}
+	return nil
+}
+
+// fromDatabase explains without a running program.
+func (c *explainCommand) fromDatabase(ctx context.Context, w io.Writer, account string) (all []*push.Explanation, err error) {
+	file, err := c.load(w)
+	if err != nil {
+		return nil, err
+	}
+	g, err := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler))
+	if err != nil {
+		printFailure(w, err)
+		return nil, exit(exitConfig)
+	}
+	defer func() { err = errors.Join(err, g.Close()) }()
+	for _, ds := range beans.Built[*repository.DataSource](g) {
+		if err := ds.Start(ctx); err != nil {
+			return nil, err
+		}
+	}
+	all, err = web.Explain(ctx, served(g), account)
+	for _, e := range all {
+		e.WithoutProcess()
+	}
+	return all, err
+}
+
+// served are the push components of a graph by the domain that they serve.
+func served(g *beans.Graph) map[string]*push.Service {
+	out := map[string]*push.Service{}
+	components := beans.Built[*pushBean](g)
+	for _, e := range beans.Built[*ext.Ext](g) {
+		domains := e.Domains()
+		for _, c := range e.Connections() { // also of items that came from a list
+			domains = append(domains, c.Domain)
+		}
+		for _, d := range domains {
+			// One that cannot be bound is told of by the ext bean.
+			if bound, err := bind([]string{d}, components); err == nil {
+				out[d] = bound[d].Service()
+			}
+		}
+	}
+	return out
+}

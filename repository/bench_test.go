@@ -1,0 +1,203 @@
+package repository
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// benchDatabases runs a benchmark on each engine that is there.
+func benchDatabases(b *testing.B, run func(b *testing.B, uri string)) {
+	b.Run("sqlite", func(b *testing.B) { run(b, "jdbc:sqlite:"+b.TempDir()+"/bench.db") })
+	for name, variable := range servers {
+		if os.Getenv(variable) != "" {
+			b.Run(name, func(b *testing.B) { run(b, emptyDatabase(b, name)) })
+		}
+	}
+}
+
+// sizes are the numbers of devices to compare; TPUSH_BENCH_DEVICES sets the
+// larger.
+func sizes() []int {
+	n, err := strconv.Atoi(os.Getenv("TPUSH_BENCH_DEVICES"))
+	if err != nil {
+		n = 20_000
+	}
+	return []int{1000, n}
+}
+
+// fill writes devices in bulk, from one number to another.
+func fill(b *testing.B, d *Devices, from, to int) {
+	b.Helper()
+	ctx := context.Background()
+	for from < to {
+		n := min(500, to-from)
+		var rows, data []any
+		for i := from; i < from+n; i++ {
+			dev := benchDevice(i)
+			rows = append(rows, dev.Service, jidHash(dev.Service), dev.Account, jidHash(dev.Account), dev.Node, hash(dev.Node), dev.Provider, dev.Token, hash(dev.Token))
+			data = append(append(data, dataRow(&dev)...), dev.Registered.UnixMilli())
+		}
+		err := d.ds.transact(ctx, func(ctx context.Context, s session) error {
+			err := s.exec(ctx, `INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
+				VALUES `+strings.Repeat(",("+marks(9)+")", n)[1:], rows...)
+			if err != nil {
+				return err
+			}
+			return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", registered_ms) VALUES "+strings.Repeat(",("+marks(5)+")", n)[1:], data...)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		from += n
+	}
+}
+
+func benchDevice(i int) Device {
+	return Device{Service: "push.example.com", Account: fmt.Sprintf("user%d@example.com", i), Node: hash(fmt.Sprint("node", i))[:32],
+		Provider: "apns-binary-api", Token: hash(fmt.Sprint("token", i)) + hash(fmt.Sprint("x", i))[:24], Registered: time.UnixMilli(1_700_000_000_000)}
+}
+
+// BenchmarkByNode compares look-ups among few and many devices, and each with
+// the same query as a bare prepared statement of the driver; in turns, because
+// the machine is shared.
+func BenchmarkByNode(b *testing.B) {
+	benchDatabases(b, func(b *testing.B, uri string) {
+		d := openDevices(b, uri)
+		have := 0
+		for _, n := range sizes() {
+			fill(b, d, have, n)
+			have = n
+			analyze(b, d)
+			bare := newBare(b, d)
+			b.Run(fmt.Sprint(n), func(b *testing.B) {
+				var ours, theirs spent
+				nodes := make([]string, 100)
+				for i := 0; b.Loop(); i++ {
+					for j := range nodes {
+						nodes[j] = benchDevice((i*len(nodes) + j) * 7919 % n).Node
+					}
+					ours.add(len(nodes), func(j int) {
+						if got, err := d.ByNode(b.Context(), "push.example.com", nodes[j]); err != nil || len(got) != 1 {
+							b.Fatal(got, err)
+						}
+					})
+					theirs.add(len(nodes), func(j int) { bare.ask(b, nodes[j]) })
+				}
+				ours.report(b, "ByNode")
+				theirs.report(b, "bare")
+			})
+		}
+	})
+}
+
+// analyze gives the servers' planners what they would have after a while.
+// SQLite, which is never told to, would plan anew for each value.
+func analyze(b *testing.B, d *Devices) {
+	b.Helper()
+	if d.ds.engine == sqliteEngine {
+		return
+	}
+	for _, table := range []string{"tig_push_devices", "tig_push_device_data"} {
+		query := map[engine]string{mysqlEngine: "ANALYZE TABLE ", postgresEngine: "ANALYZE "}[d.ds.engine]
+		if _, err := d.ds.write.Exec(query + table); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// bareStatement is what the driver alone needs for the query.
+type bareStatement struct{ stmt *sql.Stmt }
+
+func newBare(b *testing.B, d *Devices) bareStatement {
+	b.Helper()
+	if _, err := d.ByNode(b.Context(), "push.example.com", "none"); err != nil {
+		b.Fatal(err)
+	}
+	stmt, err := d.ds.read.Prepare(d.query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { stmt.Close() })
+	return bareStatement{stmt}
+}
+
+func (s bareStatement) ask(b *testing.B, node string) {
+	var texts [5]string
+	var second, reason, pushID *string
+	var times [3]*int64
+	var sandbox *bool
+	err := s.stmt.QueryRow(hash(node), jidHash("push.example.com")).Scan(&texts[0], &texts[1], &texts[2], &texts[3], &texts[4],
+		&second, &times[0], &times[1], &times[2], &reason, &pushID, &sandbox)
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// spent is the time and the CPU of this process that something takes.
+type spent struct {
+	wall, cpu time.Duration
+	n         int
+}
+
+func (s *spent) add(n int, do func(int)) {
+	start, used := time.Now(), cpuTime()
+	for i := range n {
+		do(i)
+	}
+	s.wall += time.Since(start)
+	s.cpu += cpuTime() - used
+	s.n += n
+}
+
+func (s *spent) report(b *testing.B, name string) {
+	b.ReportMetric(float64(s.wall.Microseconds())/float64(s.n), name+"-us")
+	b.ReportMetric(float64(s.cpu.Microseconds())/float64(s.n), name+"-cpu-us")
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkRegister measures new registrations, eight at a time.
+func BenchmarkRegister(b *testing.B) {
+	benchDatabases(b, func(b *testing.B, uri string) {
+		d := openDevices(b, uri)
+		work := make(chan int)
+		done := make(chan error, 8)
+		for range 8 {
+			go func() {
+				var failed error
+				for i := range work {
+					dev := benchDevice(i)
+					if _, err := d.Register(context.Background(), Key{dev.Service, dev.Account, []string{dev.Provider}, dev.Token, true}, "", dev.Node); err != nil {
+						failed = err
+					}
+				}
+				done <- failed
+			}()
+		}
+		start := time.Now()
+		n := 0
+		for ; b.Loop(); n++ {
+			work <- n
+		}
+		close(work)
+		for range 8 {
+			if err := <-done; err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n)/time.Since(start).Seconds(), "registrations/s")
+	})
+}

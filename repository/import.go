@@ -1,0 +1,39 @@
+package repository
+
+import (
+	"context"
+	"fmt"
+)
+
+// Import stores devices as they are, with their nodes and times, in one
+// transaction: all of them or none. A device that is there already keeps its
+// node. The error of a device that cannot be stored wraps [ErrInvalid].
+func (r *Devices) Import(ctx context.Context, all []Device) error {
+	if why := r.ds.layout.readOnly; why != "" {
+		return fmt.Errorf("store devices: the table tig_push_devices is only read: %s", why)
+	}
+	for i := range all {
+		d := &all[i]
+		if err := storable(Key{Service: d.Service, Account: d.Account, Providers: []string{d.Provider}, Token: d.Token}, d.SecondToken, d.Node); err != nil {
+			return fmt.Errorf("device of %s: %w", d.Account, err)
+		}
+		if d.Service == "" || d.Account == "" || d.Node == "" || d.Provider == "" || d.Token == "" {
+			return fmt.Errorf("device of %q: %w: service, account, node, provider or token is missing", d.Account, ErrInvalid)
+		}
+	}
+	err := r.ds.transact(ctx, func(ctx context.Context, s session) error {
+		for _, d := range all { // a copy: the transaction may be tried again
+			if err := r.register(ctx, s, &d); err != nil {
+				return err
+			}
+			if d.LastAccepted.IsZero() {
+				continue
+			}
+			if err := r.setData(ctx, s, &d, []string{"accepted_ms", "sandbox"}, toMillis(d.LastAccepted), d.Sandbox); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return r.failed("store devices", err)
+}
