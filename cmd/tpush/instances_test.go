@@ -178,10 +178,8 @@ func TestItemsFromTheDatabase(t *testing.T) {
 	defer cancel()
 	l := &log{}
 	ended := make(chan error, 1)
-	go func() {
-		src := &source{File: config, Home: home}
-		ended <- serve(ctx, src, l, slog.New(slog.NewTextHandler(l, nil)), false, nil)
-	}()
+	program := &runCommand{source: source{File: config, Home: home}, LogFormat: formatText, Drain: time.Second}
+	go func() { ended <- program.serve(ctx, l) }()
 	wait, stop := context.WithTimeout(t.Context(), 10*time.Second)
 	defer stop()
 	if err := server.Wait(wait, instanceDomain, 1); err != nil {

@@ -203,7 +203,9 @@ func (b *browser) explains(o *office, page string) {
 	b.screen(1280, "light")
 	b.open(page)
 	b.eval(`document.getElementById("account").value = "user1@example.com"; document.querySelector("#explain form").requestSubmit()`, new(any))
-	eventually(b.t, "the explanation is there", func() bool { return b.text(`return document.querySelector("#explain .conclusion")?.textContent || ""`) != "" })
+	eventually(b.t, "the explanation is there", func() bool {
+		return b.text(`return document.querySelector("#explain .conclusion")?.textContent || ""`) != ""
+	})
 	text := b.text(`return document.getElementById("explain").textContent`)
 	for _, want := range []string{"user1@example.com", demoDomain, "accepted", demoAPNs + "/", demoFCM + "/"} {
 		if !strings.Contains(text, want) {
