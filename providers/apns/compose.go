@@ -28,6 +28,9 @@ const (
 	prioritySaver = 5 // the only one for background pushes
 )
 
+// usualPayload is the room that most payloads find, in bytes.
+const usualPayload = 512
+
 // voipSuffix makes the topic for calls from the app's bundle id.
 const voipSuffix = ".voip"
 
@@ -230,6 +233,7 @@ func (s *style) literally(m message, n providers.Notification) message {
 // it is, and takes a byte instead of six.
 func encode(c content) []byte {
 	var b bytes.Buffer
+	b.Grow(usualPayload)
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	// A struct of strings and numbers always becomes JSON.
