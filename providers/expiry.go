@@ -11,6 +11,9 @@ type Expiry struct {
 	What  string // the property or other place that it comes from, e.g. "cert-file"
 	At    time.Time
 	Calls bool // only calls need it
+	// Detail is what it says of itself, for people: its owner, topics,
+	// environments.
+	Detail string
 }
 
 // Expirer is an add-on of providers whose credentials end.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -151,6 +153,7 @@ func TestStatusPage(t *testing.T) {
 		t.Errorf("the browser complains: %s", strings.Join(complaints, "\n"))
 	}
 	o.keepsSecrets()
+	o.shippedRules()
 
 	o.server.Close()
 	eventually(t, "the page says that the server is away", func() bool {
@@ -159,7 +162,7 @@ func TestStatusPage(t *testing.T) {
 	})
 	b.screen(390, "light")
 	b.shoot("phone-not-connected")
-	if status, body := o.ask("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"connections":0`) || !strings.Contains(body, `"store":"ok"`) {
+	if status, body := o.ask("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"connections": 0`) || !strings.Contains(body, `"store": "ok"`) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if status, _ := o.ask("/healthz"); status != http.StatusOK {
@@ -231,6 +234,28 @@ func (o *office) keepsSecrets() {
 	}
 	if text := regexp.MustCompile(`(?m)^tpush_\w+\{[^}]*@`).FindString(fmt.Sprint(o.ask("/metrics"))); text != "" {
 		o.t.Errorf("an address in a label: %s", text)
+	}
+}
+
+// shippedRules looks whether every metric of the dashboard and of the alert rules
+// is there.
+func (o *office) shippedRules() {
+	o.t.Helper()
+	_, text := o.ask("/metrics")
+	for _, name := range []string{"alerts.yml", "grafana-dashboard.json"} {
+		rules, err := os.ReadFile(filepath.Join("..", "..", "etc", name))
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		found := regexp.MustCompile(`\b(tpush|process|go)_[a-z_]+`).FindAllString(string(rules), -1)
+		for _, metric := range found {
+			if !strings.Contains(text, "\n"+metric+"{") && !strings.Contains(text, "\n"+metric+" ") {
+				o.t.Errorf("%s asks for %s, which is not there", name, metric)
+			}
+		}
+		if len(found) < 8 {
+			o.t.Errorf("%s asks for %d metrics", name, len(found))
+		}
 	}
 }
 

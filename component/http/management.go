@@ -35,6 +35,9 @@ func (m *Management) Run(ctx context.Context) { m.history.run(ctx) }
 
 // ServeHTTP answers one request.
 func (m *Management) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
 	if _, pattern := m.mux.Handler(r); pattern == "" {
 		text(w, http.StatusNotFound)
 		return

@@ -71,8 +71,20 @@ type certificate struct {
 	At   time.Time
 }
 
+// certificates are when the provider's certificates end, the first of each kind.
 func certificates(p *push.ProviderState) (out []certificate) {
-	if p.Expires != nil {
+	for _, kind := range []string{"messages", "calls"} {
+		var first time.Time
+		for _, x := range p.Expiries {
+			if x.Calls == (kind == "calls") && (first.IsZero() || x.At.Before(first)) {
+				first = x.At
+			}
+		}
+		if !first.IsZero() {
+			out = append(out, certificate{kind, first})
+		}
+	}
+	if len(out) == 0 && p.Expires != nil {
 		out = append(out, certificate{"messages", *p.Expires})
 	}
 	return out

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tpush/tpush/component/push"
 	"github.com/tpush/tpush/component/stats"
+	"github.com/tpush/tpush/providers"
 )
 
 // office is a program with two providers and as much to tell as a test wants.
@@ -41,7 +42,7 @@ func newOffice(now time.Time) *office {
 	}
 	o.entries[0].Removed = "gone"
 	o.providers = []push.ProviderState{
-		{ID: "tigase:messenger:apns:1", Label: "APNs", Devices: 18432, Accepted: 91204, Trusted: true, CallsTrusted: true, Expires: ago(-212 * 24 * time.Hour),
+		{ID: "tigase:messenger:apns:1", Label: "APNs", Devices: 18432, Accepted: 91204, Trusted: true, CallsTrusted: true, Expires: ago(-212 * 24 * time.Hour), Expiries: []providers.Expiry{{What: "cert-file", At: *ago(-212 * 24 * time.Hour)}, {What: "pushkit-cert-file", At: *ago(-20 * 24 * time.Hour), Calls: true}},
 			LastError: o.entries[0].Text, LastErrorAt: ago(20 * time.Second), Problems: o.entries[:1]},
 		{ID: "fcm-http-v1", Aliases: []string{"fcm-xmpp-api"}, Label: "FCM", Devices: 7310, Accepted: 30110, Trusted: true, LastError: o.entries[1].Text, LastErrorAt: ago(4 * time.Minute), Problems: o.entries[1:3]},
 	}

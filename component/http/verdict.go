@@ -65,9 +65,9 @@ func judgeProvider(p *push.ProviderState, now time.Time) (all []finding) {
 	for _, c := range certificates(p) {
 		switch left := c.At.Sub(now); {
 		case left <= 0:
-			all = append(all, finding{levelBad, fmt.Sprintf("The certificate of %s expired on %s.", p.ID, c.At.Format(time.DateOnly)), "Make a new one with Apple, and put it in its place or set it by the command 'Set APNS certificate'."})
+			all = append(all, finding{levelBad, fmt.Sprintf("The certificate of %s%s expired on %s.", p.ID, c.forCalls(), c.At.Format(time.DateOnly)), "Make a new one with Apple, and put it in its place or set it by the command 'Set APNS certificate'."})
 		case left < expirySoon:
-			all = append(all, finding{levelWarn, fmt.Sprintf("The certificate of %s expires in %s.", p.ID, days(left)), "Make a new one with Apple, and put it in its place or set it by the command 'Set APNS certificate'."})
+			all = append(all, finding{levelWarn, fmt.Sprintf("The certificate of %s%s expires in %s.", p.ID, c.forCalls(), days(left)), "Make a new one with Apple, and put it in its place or set it by the command 'Set APNS certificate'."})
 		}
 	}
 	kind := ""
@@ -83,6 +83,13 @@ func judgeProvider(p *push.ProviderState, now time.Time) (all []finding) {
 		all = append(all, finding{levelWarn, fmt.Sprintf("%s does not know device tokens of %s.", p.Label, p.ID), cure(kind)})
 	}
 	return all
+}
+
+func (c *certificate) forCalls() string {
+	if c.Kind == "calls" {
+		return " for calls"
+	}
+	return ""
 }
 
 func days(d time.Duration) string {
