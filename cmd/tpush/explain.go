@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -66,6 +67,9 @@ func askRunning(ctx context.Context, home, method, path string, query url.Values
 		return fmt.Errorf("ask the running program: %w", err)
 	}
 	answer, err := web.Dial(filepath.Join(home, socketFile)).Do(req)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("ask the running program: run this as its user, or as root: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRunning, err)
 	}
