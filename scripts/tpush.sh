@@ -23,6 +23,9 @@ running() {
     [ ! -r "/proc/$pid/cmdline" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "${TPUSH_BIN##*/}"
 }
 
+# fixed are the options that the script adds: stop waits for 20 s.
+fixed="--install-schema --drain 15s"
+
 say() { echo "$*" >>"$TPUSH_CONSOLE_LOG"; }
 
 start() {
@@ -33,9 +36,9 @@ start() {
     echo "Starting tpush: "
     say "=========================================================="
     say "STARTED tpush $(date) using:"
-    say "$TPUSH_BIN run --drain 15s $*" # values are masked nowhere: give secrets by env()
+    say "$TPUSH_BIN run $fixed $*" # values are masked nowhere: give secrets by env()
     say "=========================================================="
-    nohup "$TPUSH_BIN" run --drain 15s "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
+    nohup "$TPUSH_BIN" run $fixed "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
     pid=$!
     echo $pid >"$TPUSH_PID"
     # What is wrong with the configuration shows at once.
@@ -199,7 +202,7 @@ case $command in
             echo "Already Running!! ($TPUSH_PID is there; if no tpush runs: tpush.sh zap)"
             exit 1
         fi
-        exec "$TPUSH_BIN" run --drain 15s "$@" ;;
+        exec "$TPUSH_BIN" run $fixed "$@" ;;
     reload)
         running || { echo "tpush is not running."; exit 1; }
         kill -HUP "$(cat "$TPUSH_PID")" ;;
