@@ -36,7 +36,7 @@ type Config struct {
 	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
 	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
 	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
-	// QueryTime is the same for a query; 0: no limit.
+	// QueryTime is how long the server may take for an answer, in seconds; 0: Tigase's own, 10.
 	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
@@ -102,7 +102,8 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 // called before Start.
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
-// readers is the number of reading connections to an embedded database.
+// readers is the number of reading connections to an embedded database. Each
+// has a cache of its own, of 8 MB at most.
 const readers = 4
 
 func (ds *DataSource) openSQLite(home string) (err error) {
@@ -110,7 +111,7 @@ func (ds *DataSource) openSQLite(home string) (err error) {
 		ds.loc.file = filepath.Join(home, ds.loc.file)
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(ds.loc.file) +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-8000)"
 	if ds.read, err = sql.Open("sqlite", dsn); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}

@@ -44,18 +44,6 @@ func (s store) Close() error {
 	return s.devices.Close()
 }
 
-// pushBean is a push component with what decides on its domains. It runs to
-// look for certificates that others have stored, and at when they expire.
-type pushBean struct {
-	*push.Component
-	name   string
-	domain []string // its own 'domain'
-	vhosts []string
-}
-
-// Run implements beans.Runner.
-func (p *pushBean) Run(ctx context.Context) error { return p.Service().Run(ctx) }
-
 // ofComponents are properties that every component has in Tigase.
 var ofComponents = []string{
 	"max-queue-size", "processing-in-threads", "processing-out-threads", "scheduler-threads", "packet-delivery-retry-count",
@@ -144,7 +132,7 @@ func buildPush(c *beans.Context, cfg push.Config) (*pushBean, error) {
 	}
 	service := push.NewService(push.Parts{Name: c.Name(), Devices: defaults.devices, Providers: set,
 		Certificates: repository.NewCertificates(defaults.users), Log: c.Logger()}, cfg)
-	return &pushBean{push.NewComponent(service, cfg, versionText(), c.Logger()), c.Name(), cfg.Domain, cfg.VirtualHosts}, nil
+	return &pushBean{Component: push.NewComponent(service, cfg, versionText(), c.Logger()), name: c.Name(), domain: cfg.Domain, vhosts: cfg.VirtualHosts, log: c.Logger()}, nil
 }
 
 func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
@@ -164,7 +152,8 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 		return nil, err
 	}
 	for _, p := range components {
-		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
+		p.served = e.Domains()
+		p.Service().SendThrough(e, firstDomain(p, p.served, components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

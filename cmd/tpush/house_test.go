@@ -52,6 +52,7 @@ var rooms = map[string][]string{
 	"google.golang.org/api":               {"providers/fcm"},
 	"golang.org/x/net":                    {"providers/h2", "providers/apns/apnstest"},
 	"golang.org/x/term":                   {"cmd/tpush"},
+	"github.com/prometheus/client_golang": {"component/http"},
 }
 
 // maxLines is the length of a file, in lines.

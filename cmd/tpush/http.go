@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
@@ -91,7 +92,10 @@ func (cfg *managementConfig) check() error {
 }
 
 // httpFace is the http bean: what is listened at.
-type httpFace struct{ connectors []*webface.Connector }
+type httpFace struct {
+	connectors []*webface.Connector
+	management *webface.Management // nil: off
+}
 
 // buildHTTP opens nothing; it says which ports have something to serve.
 func buildHTTP(c *beans.Context, home string) (*httpFace, error) {
@@ -99,13 +103,69 @@ func buildHTTP(c *beans.Context, home string) (*httpFace, error) {
 	if err != nil {
 		return nil, err
 	}
+	management, err := beans.All[managementConfig](c)
+	if err != nil {
+		return nil, err
+	}
 	f := &httpFace{}
+	if len(management) > 0 && management[0].Listen != "" {
+		if err := f.addManagement(c, management[0]); err != nil {
+			return nil, err
+		}
+	}
 	if len(rest) > 0 && rest[0].enabled(home) {
 		if err := f.addREST(c, rest[0], home); err != nil {
 			return nil, err
 		}
 	}
 	return f, nil
+}
+
+// addManagement adds the connector of health, metrics and the status page.
+func (f *httpFace) addManagement(c *beans.Context, cfg managementConfig) error {
+	p, err := shown(c)
+	if err != nil {
+		return err
+	}
+	f.management = webface.NewManagement(p, cfg.Token)
+	f.connectors = append(f.connectors, &webface.Connector{Address: cfg.Listen, Handler: f.management, Log: c.Logger()})
+	return nil
+}
+
+// shown is what the management connector shows.
+func shown(c *beans.Context) (*webface.Program, error) {
+	components, err := beans.Siblings[*pushBean](c)
+	if err != nil {
+		return nil, err
+	}
+	e, err := beans.Named[*ext.Ext](c, "ext")
+	if err != nil {
+		return nil, err
+	}
+	defaults, err := beans.Named[store](c, "userRepository/"+defaultStore)
+	if err != nil {
+		return nil, err
+	}
+	p := &webface.Program{Version: versionText(), Started: time.Now(),
+		Store: func(ctx context.Context) error {
+			_, err := defaults.devices.ByNode(ctx, "", "") // through the same way as a publish
+			return err
+		}}
+	for _, k := range components {
+		s := k.Service()
+		p.Components = append(p.Components, webface.Component{Name: k.name, Status: s.ProviderStatus, Explain: s.Explain, Entries: s.Journal().Entries, Samples: s.Stats().Samples})
+	}
+	p.Connections = func() (out []webface.Connection) {
+		for _, k := range e.Connections() {
+			name := ""
+			if bound, err := bind([]string{k.Domain}, components); err == nil {
+				name = bound[k.Domain].name
+			}
+			out = append(out, webface.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single})
+		}
+		return out
+	}
+	return p, nil
 }
 
 // addREST adds the connectors of the REST endpoint.
@@ -183,6 +243,9 @@ func services(c *beans.Context) (func(service string) (webface.Unregisterer, boo
 func (f *httpFace) Run(ctx context.Context) error {
 	errs := make([]error, len(f.connectors))
 	var all sync.WaitGroup
+	if f.management != nil {
+		all.Go(func() { f.management.Run(ctx) })
+	}
 	for i, k := range f.connectors {
 		all.Go(func() { errs[i] = k.Run(ctx) })
 	}

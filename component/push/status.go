@@ -28,6 +28,8 @@ type ProviderState struct {
 	LastErrorAt *time.Time `json:"last_error_at,omitempty"`
 	// Expires is when the certificate in use does; nil without one.
 	Expires *time.Time `json:"certificate_expires,omitempty"`
+	// Expiries are when each of the credentials in use does.
+	Expiries []providers.Expiry `json:"-"`
 	// Problems are the last pushes that were not accepted, the newest first.
 	Problems []Entry `json:"problems,omitempty"`
 }
@@ -49,7 +51,7 @@ func (s *Service) ProviderStatus(ctx context.Context) []ProviderState {
 		*p = ProviderState{ID: infos[i].ID, Aliases: infos[i].Aliases, Label: infos[i].Label,
 			Accepted: st.Accepted, Failures: st.Failures, LastError: st.LastError,
 			Trusted: st.First.Trusted, Paused: st.First.Paused, CallsTrusted: st.Second.Trusted, CallsPaused: st.Second.Paused,
-			LastErrorAt: some(st.LastErrorAt), Expires: some(s.expiry(infos[i].ID)), Problems: s.journal.Problems(infos[i].ID)}
+			LastErrorAt: some(st.LastErrorAt), Expires: some(s.expiry(infos[i].ID)), Expiries: st.Expiries, Problems: s.journal.Problems(infos[i].ID)}
 		for _, c := range counted {
 			if means(infos[i], c.Provider) {
 				p.Devices += c.Devices

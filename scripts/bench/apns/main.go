@@ -35,6 +35,8 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds")
 	n := flag.Int("n", 20000, "pushes of each in a round")
 	streams := flag.Int("streams", 1000, "the simulator's limit of requests on a connection")
+	at := flag.Int("at", 0, "measure only with so many pushes at a time")
+	connections := flag.Int("connections", 0, "measure only with so many connections")
 	cold := flag.Bool("cold", false, "offer 10,000 pushes at once to a provider without a connection, instead")
 	flag.Parse()
 	if *serve != "" {
@@ -47,7 +49,7 @@ func main() {
 	if *cold {
 		err = coldStart()
 	} else {
-		err = measure(*rounds, *n, *streams)
+		err = measure(*rounds, *n, *streams, *at, *connections)
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -146,12 +146,15 @@ func own(s *simulator, connections int) (subject, error) {
 	return bare("own", s, t.Close, t)
 }
 
-// measure prints the table.
-func measure(rounds, n, streams int) error {
+// measure prints the table, or what is asked for of it.
+func measure(rounds, n, streams, onlyAt, onlyConnections int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "connections\tat a time\tsubject\tCPU/push\tallocs\tpushes/s\tprovider : x/net\t")
 	for _, connections := range []int{1, 4} {
 		for _, at := range []int{1, 64, 1000} {
+			if onlyAt > 0 && at != onlyAt || onlyConnections > 0 && connections != onlyConnections {
+				continue
+			}
 			if err := compare(out, rounds, n, at, connections, streams); err != nil {
 				return err
 			}
