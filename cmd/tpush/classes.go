@@ -152,7 +152,8 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 		return nil, err
 	}
 	for _, p := range components {
-		p.Service().SendThrough(e, firstDomain(p, e.Domains(), components))
+		p.served = e.Domains()
+		p.Service().SendThrough(e, firstDomain(p, p.served, components))
 	}
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)

@@ -306,3 +306,30 @@ func TestExplainMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestHugeBody publishes 200 KB of text: Apple's simulator refuses a push payload
+// that is too large, and text that is cut inside a character is no UTF-8.
+func TestHugeBody(t *testing.T) {
+	for name, char := range map[string]string{"emoji": "😀", "combined": "e\u0301", "quotes": `"\`, "ascii": "x"} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			body := strings.Repeat(char, 200_000/len(char))
+			answer := h.ask(stanza.SetIQ, "a.test", demoPublish(h.node, "<notification xmlns='urn:xmpp:push:0'><x xmlns='jabber:x:data'>"+
+				"<field var='last-message-body'><value>"+body+"</value></field></x></notification>"))
+			pushes := h.apns.Pushes()
+			if !strings.Contains(answer, "type='result'") || len(pushes) != 1 || pushes[0].Status != http.StatusOK {
+				t.Fatalf("%d pushes, answer %.300s", len(pushes), answer)
+			}
+			var payload struct{ Body string }
+			if err := json.Unmarshal(pushes[0].Payload, &payload); err != nil {
+				t.Fatal(err)
+			}
+			runes := []rune(payload.Body)
+			if len(pushes[0].Payload) > 4096 || len(runes) == 0 || strings.ContainsRune(payload.Body, '\uFFFD') || runes[len(runes)-1] != '…' ||
+				!strings.HasPrefix(body, string(runes[:len(runes)-1])) {
+				t.Errorf("%d bytes, a body of %d characters: %.60q", len(pushes[0].Payload), len(runes), payload.Body)
+			}
+			t.Logf("%d bytes of text: a push payload of %d bytes, a body of %d characters", len(body), len(pushes[0].Payload), len(runes))
+		})
+	}
+}

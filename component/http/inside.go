@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/tpush/tpush/component/push"
-	"github.com/tpush/tpush/repository"
 	"mellium.im/xmpp/jid"
 )
 
@@ -123,7 +122,7 @@ func (h *Inside) send(w http.ResponseWriter, r *http.Request) {
 	out := []Sent{}
 	err := h.each(func(domain string, s *push.Service) error {
 		results, err := s.SendTest(r.Context(), domain, who, r.FormValue("device"), text)
-		if errors.Is(err, repository.ErrNotFound) {
+		if errors.Is(err, push.ErrNotFound) {
 			return nil
 		}
 		if err == nil {

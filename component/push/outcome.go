@@ -23,6 +23,10 @@ type LimitError struct {
 // Error returns the sentence.
 func (e *LimitError) Error() string { return e.Text }
 
+// ErrNotFound means that there is no such device, node or provider, for faces
+// that do not know the store.
+var ErrNotFound = repository.ErrNotFound
+
 // ErrForbidden means that the sender may not do this.
 var ErrForbidden = errors.New("forbidden")
 
