@@ -1,0 +1,6 @@
+package h2
+
+import (
+)
+
+
