@@ -36,34 +36,50 @@ func sizes() []int {
 func fill(b *testing.B, d *Devices, from, to int) {
 	b.Helper()
 	ctx := context.Background()
+	together := 2000
 	if d.ds.engine == sqliteEngine { // the filling is not what is measured
-		for _, pragma := range []string{"cache_size=-400000", "synchronous=OFF", "wal_autocheckpoint=20000"} {
+		together = 250_000
+		for _, pragma := range []string{"cache_size=-600000", "synchronous=OFF"} {
 			if err := d.ds.writing().exec(ctx, "PRAGMA "+pragma); err != nil {
 				b.Fatal(err)
 			}
 		}
+		defer func() {
+			if err := d.ds.writing().exec(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+				b.Fatal(err)
+			}
+		}()
 	}
 	for from < to {
-		n := min(2000, to-from)
-		var rows, data []any
-		for i := from; i < from+n; i++ {
-			dev := benchDevice(i)
-			rows = append(rows, dev.Service, jidHash(dev.Service), dev.Account, jidHash(dev.Account), dev.Node, hash(dev.Node), dev.Provider, dev.Token, hash(dev.Token))
-			data = append(append(data, dataRow(&dev)...), dev.Registered.UnixMilli())
-		}
+		n := min(together, to-from)
 		err := d.ds.transact(ctx, func(ctx context.Context, s session) error {
-			err := s.exec(ctx, `INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
-				VALUES `+strings.Repeat(",("+marks(9)+")", n)[1:], rows...)
-			if err != nil {
-				return err
+			for i := from; i < from+n; i += 1000 {
+				if err := fillSome(ctx, s, i, min(i+1000, from+n)); err != nil {
+					return err
+				}
 			}
-			return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", registered_ms) VALUES "+strings.Repeat(",("+marks(5)+")", n)[1:], data...)
+			return nil
 		})
 		if err != nil {
 			b.Fatal(err)
 		}
 		from += n
 	}
+}
+
+func fillSome(ctx context.Context, s session, from, to int) error {
+	var rows, data []any
+	for i := from; i < to; i++ {
+		dev := benchDevice(i)
+		rows = append(rows, dev.Service, jidHash(dev.Service), dev.Account, jidHash(dev.Account), dev.Node, hash(dev.Node), dev.Provider, dev.Token, hash(dev.Token))
+		data = append(append(data, dataRow(&dev)...), dev.Registered.UnixMilli())
+	}
+	err := s.exec(ctx, `INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
+		VALUES `+strings.Repeat(",("+marks(9)+")", to-from)[1:], rows...)
+	if err != nil {
+		return err
+	}
+	return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", registered_ms) VALUES "+strings.Repeat(",("+marks(5)+")", to-from)[1:], data...)
 }
 
 func benchDevice(i int) Device {

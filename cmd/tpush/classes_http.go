@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"github.com/tpush/tpush/beans"
-	webface "github.com/tpush/tpush/component/http"
+	web "github.com/tpush/tpush/component/http"
 	"github.com/tpush/tpush/tdsl"
 )
 
@@ -60,7 +60,7 @@ type httpServerConfig struct {
 // httpServer is the HTTP server: its ports, and who speaks for others.
 type httpServer struct {
 	ports   portList
-	proxies webface.Proxies
+	proxies web.Proxies
 }
 
 // certificatesConfig is what is read of Tigase's certificate-container.
@@ -99,7 +99,7 @@ func httpClasses(home string) []beans.Class {
 		beans.Define("HTTP connector", connectorConfig{Socket: "plain", HTTP2: true, RedirectWhen: "never"}, buildConnector),
 		beans.Define("HTTP executor", executorConfig{}, func(*beans.Context, executorConfig) (none, error) { return none{}, nil },
 			beans.For("HTTP server", "executor")),
-		beans.Define("certificates", certificatesConfig{Dirs: []string{"certs"}, Default: "default"}, func(_ *beans.Context, cfg certificatesConfig) (*webface.Certificates, error) {
+		beans.Define("certificates", certificatesConfig{Dirs: []string{"certs"}, Default: "default"}, func(_ *beans.Context, cfg certificatesConfig) (*web.Certificates, error) {
 			return buildCertificates(cfg, home), nil
 		}, beans.Default("", "certificate-container")),
 
@@ -147,7 +147,7 @@ func buildPorts(c *beans.Context, cfg portsConfig) (portList, error) {
 }
 
 func buildHTTPServer(c *beans.Context, cfg httpServerConfig) (*httpServer, error) {
-	proxies, err := webface.ParseProxies(cfg.TrustedProxies)
+	proxies, err := web.ParseProxies(cfg.TrustedProxies)
 	if err != nil {
 		return nil, fmt.Errorf("trusted-proxies: %w", err)
 	}
@@ -170,8 +170,8 @@ func buildHTTPServer(c *beans.Context, cfg httpServerConfig) (*httpServer, error
 	return s, nil
 }
 
-func buildCertificates(cfg certificatesConfig, home string) *webface.Certificates {
-	c := &webface.Certificates{Default: cfg.Default, Files: map[string]string{}}
+func buildCertificates(cfg certificatesConfig, home string) *web.Certificates {
+	c := &web.Certificates{Default: cfg.Default, Files: map[string]string{}}
 	for _, dir := range cfg.Dirs {
 		c.Dirs = append(c.Dirs, below(home, dir))
 	}

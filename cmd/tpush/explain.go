@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"strings"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
@@ -66,6 +69,9 @@ func askRunning(ctx context.Context, home, method, path string, query url.Values
 		return fmt.Errorf("ask the running program: %w", err)
 	}
 	answer, err := web.Dial(filepath.Join(home, socketFile)).Do(req)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("ask the running program: run this as its user, or as root: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRunning, err)
 	}
@@ -97,17 +103,23 @@ func (c *explainCommand) fromDatabase(ctx context.Context, w io.Writer, account 
 // served are the push components of a graph by the domain that they serve.
 func served(g *beans.Graph) map[string]*push.Service {
 	out := map[string]*push.Service{}
-	components := beans.Built[*pushBean](g)
 	for _, e := range beans.Built[*ext.Ext](g) {
-		domains := e.Domains()
-		for _, c := range e.Connections() { // also of items that came from a list
-			domains = append(domains, c.Domain)
-		}
-		for _, d := range domains {
-			// One that cannot be bound is told of by the ext bean.
-			if bound, err := bind([]string{d}, components); err == nil {
-				out[d] = bound[d].Service()
-			}
+		maps.Copy(out, servedBy(e, beans.Built[*pushBean](g)))
+	}
+	return out
+}
+
+// servedBy are the components by the domains of the connections.
+func servedBy(e *ext.Ext, components []*pushBean) map[string]*push.Service {
+	out := map[string]*push.Service{}
+	domains := e.Domains()
+	for _, c := range e.Connections() { // also of items that came from a list
+		domains = append(domains, c.Domain)
+	}
+	for _, d := range domains {
+		// One that cannot be bound is told of by the ext bean.
+		if bound, err := bind([]string{d}, components); err == nil {
+			out[strings.ToLower(d)] = bound[d].Service()
 		}
 	}
 	return out

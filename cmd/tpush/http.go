@@ -11,13 +11,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/component/ext"
-	webface "github.com/tpush/tpush/component/http"
+	web "github.com/tpush/tpush/component/http"
+	"github.com/tpush/tpush/component/push"
 	"github.com/tpush/tpush/tdsl"
 )
 
@@ -93,8 +93,8 @@ func (cfg *managementConfig) check() error {
 
 // httpFace is the http bean: what is listened at.
 type httpFace struct {
-	connectors []*webface.Connector
-	management *webface.Management // nil: off
+	connectors []*web.Connector
+	management *web.Management // nil: off
 }
 
 // buildHTTP opens nothing; it says which ports have something to serve.
@@ -127,13 +127,13 @@ func (f *httpFace) addManagement(c *beans.Context, cfg managementConfig) error {
 	if err != nil {
 		return err
 	}
-	f.management = webface.NewManagement(p, cfg.Token)
-	f.connectors = append(f.connectors, &webface.Connector{Address: cfg.Listen, Handler: f.management, Log: c.Logger()})
+	f.management = web.NewManagement(p, cfg.Token)
+	f.connectors = append(f.connectors, &web.Connector{Address: cfg.Listen, Handler: f.management, Log: c.Logger()})
 	return nil
 }
 
 // shown is what the management connector shows.
-func shown(c *beans.Context) (*webface.Program, error) {
+func shown(c *beans.Context) (*web.Program, error) {
 	components, err := beans.Siblings[*pushBean](c)
 	if err != nil {
 		return nil, err
@@ -146,22 +146,23 @@ func shown(c *beans.Context) (*webface.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &webface.Program{Version: versionText(), Started: time.Now(),
+	p := &web.Program{Version: versionText(), Started: time.Now(),
 		Store: func(ctx context.Context) error {
 			_, err := defaults.devices.ByNode(ctx, "", "") // through the same way as a publish
 			return err
 		}}
 	for _, k := range components {
 		s := k.Service()
-		p.Components = append(p.Components, webface.Component{Name: k.name, Status: s.ProviderStatus, Explain: s.Explain, Entries: s.Journal().Entries, Samples: s.Stats().Samples})
+		p.Components = append(p.Components, web.Component{Name: k.name, Status: s.ProviderStatus, Explain: s.Explain, Entries: s.Journal().Entries, Samples: s.Stats().Samples})
 	}
-	p.Connections = func() (out []webface.Connection) {
+	p.Inside = (&web.Inside{Services: func() map[string]*push.Service { return servedBy(e, components) }}).Handler()
+	p.Connections = func() (out []web.Connection) {
 		for _, k := range e.Connections() {
 			name := ""
 			if bound, err := bind([]string{k.Domain}, components); err == nil {
 				name = bound[k.Domain].name
 			}
-			out = append(out, webface.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single})
+			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single})
 		}
 		return out
 	}
@@ -174,7 +175,7 @@ func (f *httpFace) addREST(c *beans.Context, cfg restConfig, home string) error 
 	if err != nil {
 		return err
 	}
-	certificates, err := beans.Named[*webface.Certificates](c, "certificate-container")
+	certificates, err := beans.Named[*web.Certificates](c, "certificate-container")
 	if err != nil {
 		return err
 	}
@@ -182,7 +183,7 @@ func (f *httpFace) addREST(c *beans.Context, cfg restConfig, home string) error 
 	if err != nil {
 		return err
 	}
-	endpoint := webface.NewREST(webface.RESTConfig{
+	endpoint := web.NewREST(web.RESTConfig{
 		ContextPath: cfg.ContextPath, Hosts: cfg.Hosts, UnknownDevice: cfg.UnknownDevice,
 		PerMinute: cfg.PerMinute, PerAccount: perAccount, Proxies: server.proxies,
 	}, find, c.Logger())
@@ -202,10 +203,10 @@ func (f *httpFace) addREST(c *beans.Context, cfg restConfig, home string) error 
 const perAccount = 20
 
 // open makes the port's connector; its certificate has to be there.
-func (p *connector) open(certificates *webface.Certificates, proxies webface.Proxies, h http.Handler, home string, l *slog.Logger) (*webface.Connector, error) {
-	k := &webface.Connector{
+func (p *connector) open(certificates *web.Certificates, proxies web.Proxies, h http.Handler, home string, l *slog.Logger) (*web.Connector, error) {
+	k := &web.Connector{
 		Address: net.JoinHostPort(p.Listen, strconv.Itoa(p.port)), HTTP2: p.HTTP2, Proxies: proxies, Log: l,
-		Handler: &webface.Redirect{When: p.RedirectWhen, To: p.RedirectTo, Proxies: proxies, Next: h},
+		Handler: &web.Redirect{When: p.RedirectWhen, To: p.RedirectTo, Proxies: proxies, Next: h},
 	}
 	if p.Socket == "plain" {
 		return k, nil
@@ -217,7 +218,7 @@ func (p *connector) open(certificates *webface.Certificates, proxies webface.Pro
 
 // services finds the push component that answers for a service JID: a domain of
 // the connections that there are now.
-func services(c *beans.Context) (func(service string) (webface.Unregisterer, bool), error) {
+func services(c *beans.Context) (func(service string) (web.Unregisterer, bool), error) {
 	components, err := beans.Siblings[*pushBean](c)
 	if err != nil {
 		return nil, err
@@ -226,16 +227,9 @@ func services(c *beans.Context) (func(service string) (webface.Unregisterer, boo
 	if err != nil {
 		return nil, err
 	}
-	return func(service string) (webface.Unregisterer, bool) {
-		isOurs := func(k ext.Connection) bool { return strings.EqualFold(k.Domain, service) }
-		if !slices.ContainsFunc(e.Connections(), isOurs) {
-			return nil, false
-		}
-		bound, err := bind([]string{service}, components)
-		if err != nil {
-			return nil, false
-		}
-		return bound[service].Service(), true
+	return func(service string) (web.Unregisterer, bool) {
+		s, ok := servedBy(e, components)[service]
+		return s, ok
 	}, nil
 }
 

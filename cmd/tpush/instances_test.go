@@ -35,6 +35,11 @@ func startInstance(t *testing.T, binary string, apns *apnstest.Server, uri strin
 	home := installation(t, apns, uri, server.Port())
 	runTpush(t, binary, home, "schema", "install")
 	start(t, binary, home)
+	wait, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	if err := server.Wait(wait, instanceDomain, 1); err != nil {
+		t.Fatal(err)
+	}
 	return &instance{t, server}
 }
 

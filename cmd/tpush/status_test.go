@@ -162,7 +162,7 @@ func TestStatusPage(t *testing.T) {
 	})
 	b.screen(390, "light")
 	b.shoot("phone-not-connected")
-	if status, body := o.ask("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"connections": 0`) || !strings.Contains(body, `"store": "ok"`) {
+	if status, body := o.ask("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, `"connections":0`) || !strings.Contains(body, `"store":"ok"`) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if status, _ := o.ask("/healthz"); status != http.StatusOK {

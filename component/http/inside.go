@@ -94,11 +94,17 @@ func Explain(ctx context.Context, services map[string]*push.Service, account str
 		}
 		return err
 	})
+	return telling(all), err
+}
+
+// telling leaves explanations out that tell nothing, but for the first when none
+// does.
+func telling(all []*push.Explanation) []*push.Explanation {
 	known := slices.DeleteFunc(slices.Clone(all), func(e *push.Explanation) bool { return len(e.Devices)+len(e.Removed) == 0 })
 	if len(known) == 0 && len(all) > 0 {
-		known = all[:1]
+		return all[:1]
 	}
-	return known, err
+	return known
 }
 
 func (h *Inside) status(w http.ResponseWriter, r *http.Request) {

@@ -7,7 +7,7 @@ import (
 )
 
 // Management is the connector for those who run the program: /healthz, /readyz,
-// /metrics and the status page at /.
+// /metrics, the status page at /, and what it shows as JSON.
 type Management struct {
 	program *Program
 	guard   *guard
@@ -27,6 +27,10 @@ func NewManagement(p *Program, token string) *Management {
 	m.mux.Handle("GET /live", m.guarded(http.HandlerFunc(m.page.live)))
 	m.mux.Handle("GET /{$}", m.guarded(http.HandlerFunc(m.page.show)))
 	m.mux.HandleFunc("POST /login", m.login)
+	if p.Inside != nil {
+		m.mux.Handle("GET "+PathExplain, m.guarded(p.Inside))
+		m.mux.Handle("GET "+PathStatus, m.guarded(p.Inside))
+	}
 	return m
 }
 

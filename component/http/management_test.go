@@ -101,14 +101,14 @@ func TestReady(t *testing.T) {
 		status int
 		want   string
 	}{
-		"ready":             {func(*office) {}, 200, `"ready": true`},
-		"one server left":   {func(o *office) { o.connections[0].Live = 0 }, 200, `"connections": 2`},
-		"no connection":     {func(o *office) { o.connections[0].Live, o.connections[1].Live = 0, 0 }, 503, `"connections": 0`},
-		"store away":        {func(o *office) { o.store = errors.New("no route to host") }, 503, `"store": "no route to host"`},
-		"provider paused":   {func(o *office) { o.providers[0].Paused = true }, 200, `"paused": true`},
-		"provider unloved":  {func(o *office) { o.providers[0].Trusted = false }, 200, `"trusted": false`},
-		"no provider":       {func(o *office) { o.providers = nil }, 200, `"providers": []`},
-		"another component": {func(o *office) { o.connections[0].Component, o.connections[1].Component = "x", "x" }, 503, `"connections": 0`},
+		"ready":             {func(*office) {}, 200, `"ready":true`},
+		"one server left":   {func(o *office) { o.connections[0].Live = 0 }, 200, `"connections":2`},
+		"no connection":     {func(o *office) { o.connections[0].Live, o.connections[1].Live = 0, 0 }, 503, `"connections":0`},
+		"store away":        {func(o *office) { o.store = errors.New("no route to host") }, 503, `"store":"no route to host"`},
+		"provider paused":   {func(o *office) { o.providers[0].Paused = true }, 200, `"paused":true`},
+		"provider unloved":  {func(o *office) { o.providers[0].Trusted = false }, 200, `"trusted":false`},
+		"no provider":       {func(o *office) { o.providers = nil }, 200, `"providers":[]`},
+		"another component": {func(o *office) { o.connections[0].Component, o.connections[1].Component = "x", "x" }, 503, `"connections":0`},
 	} {
 		o := newOffice(time.Now())
 		tc.change(o)

@@ -2,6 +2,7 @@ package http
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -45,6 +46,9 @@ type Program struct {
 	Connections func() []Connection
 	// Store asks the stores for something that costs little.
 	Store func(ctx context.Context) error
+	// Inside answers with the same as JSON, at [PathExplain] and [PathStatus];
+	// nil: nothing does.
+	Inside http.Handler
 
 	status statusCache
 }
@@ -175,5 +179,5 @@ func (p *Program) explain(ctx context.Context, account string) (out []*push.Expl
 		}
 		out = append(out, e)
 	}
-	return out, nil
+	return telling(out), nil
 }

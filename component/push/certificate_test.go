@@ -17,8 +17,7 @@ import (
 // with "good", with the password "Pa$$w0rd".
 type certified struct {
 	*phones
-	used   string
-	stored bool
+	used string
 }
 
 func (c *certified) CheckCertificate(p providers.Certificate) (time.Time, error) {

@@ -99,7 +99,6 @@ func (x *exchange) over(t *h2.Transport, req *http.Request) (*http.Response, err
 	req.Header = x.headers()
 	req.ContentLength = int64(len(x.m.payload))
 	req.Body = h2.Body(x.m.payload)
-	req.GetBody = func() (io.ReadCloser, error) { return h2.Body(x.m.payload), nil }
 	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -123,6 +122,7 @@ func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x == nil {
 		return nil, errors.New("a request that is no push")
 	}
+	req.GetBody = func() (io.ReadCloser, error) { return h2.Body(x.m.payload), nil }
 	return x.over(t.Transport, req)
 }
 

@@ -240,8 +240,8 @@ func coldStart() error {
 	}
 	all.Wait()
 	took := time.Since(began)
-	counts, err := s.stop()
-	fmt.Printf("offered %d, accepted %d, failed %d in %s; limit of requests on a connection %d, connections configured %d; the simulator answered %v\n",
-		offered, accepted.Load(), failed.Load(), took.Round(time.Millisecond), limit, connections, counts)
+	seen, err := s.stop()
+	fmt.Printf("offered %d, accepted %d, failed %d in %s; limit of requests on a connection %d, connections configured %d, opened %d; the simulator answered %v\n",
+		offered, accepted.Load(), failed.Load(), took.Round(time.Millisecond), limit, connections, seen.Connections, seen.Answers)
 	return err
 }
