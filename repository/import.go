@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -22,6 +23,9 @@ func (r *Devices) Import(ctx context.Context, all []Device) error {
 		}
 	}
 	err := r.ds.transact(ctx, func(ctx context.Context, s session) error {
+		if tx, ok := s.conn.(preparer); ok {
+			s.conn = &prepared{tx, map[string]*sql.Stmt{}}
+		}
 		for _, d := range all { // a copy: the transaction may be tried again
 			if err := r.register(ctx, s, &d); err != nil {
 				return err

@@ -38,7 +38,7 @@ start() {
     echo "Starting tpush: "
     say "=========================================================="
     say "STARTED tpush $(date) using:"
-    say "$TPUSH_BIN run $fixed $*" # values are masked nowhere: give secrets by env()
+    say "$TPUSH_BIN run $fixed $(echo "$*" | sed 's/\(-D[^= ]*=\)[^ ]*/\1.../g')"
     say "=========================================================="
     nohup "$TPUSH_BIN" run $fixed "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
     pid=$!

@@ -195,3 +195,41 @@ func TestDoctorJudges(t *testing.T) {
 		}
 	}
 }
+
+// TestDoctorWithServers asks real servers what they are.
+func TestDoctorWithServers(t *testing.T) {
+	for _, row := range []struct {
+		name, program, dns string
+		start              func(*testing.T) *server
+		mark               mark
+	}{
+		{"Prosody", "prosody", "Prosody needs no record", startProsody, well},
+		{"ejabberd", "ejabberdctl", "push.a.test does not resolve here", startEjabberd, warning},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			needProgram(t, row.program)
+			apns, err := apnstest.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(apns.Close)
+			home := installation(t, apns, "jdbc:sqlite:data/tpush.db", row.start(t).components)
+			var out, errs strings.Builder
+			code := run([]string{"doctor", "--json", "--home", home, "--config-file", filepath.Join(home, "etc/config.tdsl")}, streams{&out, &errs})
+			var all []diagnosis
+			if err := json.Unmarshal([]byte(out.String()), &all); err != nil || code != exitGood {
+				t.Fatalf("exit code %d, %v, %s%s", code, err, out.String(), errs.String())
+			}
+			by := map[string][]diagnosis{}
+			for _, d := range all {
+				by[d.Subject] = append(by[d.Subject], d)
+			}
+			if !has(by[subjectServer], well, row.name) {
+				t.Errorf("%s: %+v", row.name, by[subjectServer])
+			}
+			if !has(by[subjectDNS], row.mark, row.dns) {
+				t.Errorf("%s: %+v", row.name, by[subjectDNS])
+			}
+		})
+	}
+}

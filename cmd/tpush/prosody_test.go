@@ -33,7 +33,7 @@ component_interfaces = { "127.0.0.1" }
 authentication = "internal_hashed"
 c2s_require_encryption = false
 allow_unencrypted_plain_auth = true
-modules_enabled = { "roster", "saslauth", "disco", "smacks", "mam", "offline", "carbons", "cloud_notify", "ping", "posix" }
+modules_enabled = { "roster", "saslauth", "disco", "smacks", "mam", "offline", "carbons", "cloud_notify", "ping", "version", "posix" }
 modules_disabled = { "s2s" }
 VirtualHost "a.test"
   push_notification_with_body = true
