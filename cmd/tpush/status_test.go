@@ -193,6 +193,11 @@ func (b *browser) looks(page string) {
 	}
 	b.screen(1280, "light")
 	b.open(page)
+	if tip := b.text(pointAtChart); !strings.Contains(tip, "accepted") || !strings.Contains(tip, ":") {
+		t.Errorf("the chart at the pointer says %q", tip)
+	}
+	b.shoot("desktop-tip")
+	b.open(page)
 	b.call("POST", "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "keys", "actions": []any{
 		map[string]string{"type": "keyDown", "value": "\uE004"}, map[string]string{"type": "keyUp", "value": "\uE004"}}}}})
 	if first := b.text("return document.activeElement.textContent"); first != "Skip to the content" {
@@ -258,6 +263,12 @@ func (o *office) shippedRules() {
 		}
 	}
 }
+
+// pointAtChart moves the pointer to the end of a chart and returns what is shown.
+const pointAtChart = `
+const svg = document.querySelector("#chart-publishes svg"), box = svg.getBoundingClientRect();
+svg.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: box.right - 2, clientY: box.top + 30 }));
+return document.querySelector(".tip")?.textContent || "";`
 
 // lowContrast lists texts whose contrast is below what WCAG 2.2 asks for (4.5).
 const lowContrast = `
