@@ -11,6 +11,9 @@ type Expiry struct {
 	What  string // the property or other place that it comes from, e.g. "cert-file"
 	At    time.Time
 	Calls bool // only calls need it
+	// Detail is what it says of itself, for people: its owner, topics,
+	// environments.
+	Detail string
 }
 
 // Expirer is an add-on of providers whose credentials end.
@@ -102,8 +105,20 @@ func (x Expiry) notice(provider string, now time.Time) Notice {
 		n.Text = fmt.Sprintf("%s of %s expired on %s: %s until it is replaced; %s", what, provider, on, effect, cure)
 		return n
 	}
-	n.Text = fmt.Sprintf("%s of %s expires on %s (%d days left): %s afterwards; %s", what, provider, on, int(x.At.Sub(now)/day), effect, cure)
+	n.Text = fmt.Sprintf("%s of %s expires on %s (%s left): %s afterwards; %s", what, provider, on, days(x.At.Sub(now)), effect, cure)
 	return n
+}
+
+// days is a time in words.
+func days(d time.Duration) string {
+	switch n := int(d / day); n {
+	case 0:
+		return "less than a day"
+	case 1:
+		return "1 day"
+	default:
+		return fmt.Sprintf("%d days", n)
+	}
 }
 
 // FromAdmin is [Expiry.What] of a certificate that was handed over while the

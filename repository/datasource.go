@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Config is what a data source bean reads.
@@ -36,7 +35,7 @@ type Config struct {
 	Watchdog string `tdsl:"watchdog-frequency,alias=watchdog-frequency"`
 	// ConnectTime is how long connecting may take, in seconds; 0: Tigase's own, 15.
 	ConnectTime int `tdsl:"db-conn-timeout,alias=db-conn-timeout"`
-	// QueryTime is the same for a query; 0: no limit.
+	// QueryTime is how long the server may take for an answer, in seconds; 0: Tigase's own, 10.
 	QueryTime int `tdsl:"sql-query-timeout,alias=sql-query-timeout"`
 }
 
@@ -102,21 +101,24 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 // called before Start.
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
-// readers is the number of reading connections to an embedded database.
-const readers = 4
+// maxReaders is the number of reading connections to an embedded database. Each
+// has a cache of its own, of 16 MB at most: the inner pages of the indexes of a
+// million devices.
+const maxReaders = 4
 
 func (ds *DataSource) openSQLite(home string) (err error) {
 	if !filepath.IsAbs(ds.loc.file) {
 		ds.loc.file = filepath.Join(home, ds.loc.file)
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(ds.loc.file) +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)"
 	if ds.read, err = sql.Open("sqlite", dsn); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
 	if ds.write, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
+	readers := min(maxReaders, runtime.NumCPU())
 	ds.read.SetMaxOpenConns(readers)
 	ds.read.SetMaxIdleConns(readers)
 	ds.write.SetMaxOpenConns(1)

@@ -57,7 +57,11 @@ func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Devic
 	if err != nil {
 		return nil, err
 	}
-	_, args := l.all(r.ds.dialect, "d.", []match{{&l.node, []string{node}}, {&l.service, []string{service}}})
+	args := []any{l.node.value(r.ds.dialect, node)}
+	if l.node.exact(r.ds.dialect) {
+		args = append(args, args[0])
+	}
+	args = append(args, l.service.value(r.ds.dialect, service))
 	var rows *sql.Rows
 	if stmt != nil {
 		rows, err = stmt.QueryContext(ctx, args...)

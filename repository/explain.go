@@ -58,13 +58,14 @@ func (ds *DataSource) explain(err error) error {
 }
 
 // bare takes the connection parameters out of pgx's error text: they are said
-// already. It tries a host twice where TLS is preferred, and says the same twice.
+// already. The errors of several hosts, and pgx's of one host with TLS and
+// without, become one line.
 func bare(err error) error {
 	var connect *pgconn.ConnectError
-	if !errors.As(err, &connect) {
-		return err
+	if errors.As(err, &connect) {
+		err = connect.Unwrap()
 	}
-	return &brief{connect.Unwrap()}
+	return &brief{err}
 }
 
 // brief is an error on one line, without repetitions.

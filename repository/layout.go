@@ -63,28 +63,41 @@ func (k hashKind) of(text string) any {
 
 // is returns the condition that a column holds one of the texts.
 func (k *keyed) is(d *dialect, prefix string, texts ...string) (condition string, args []any) {
-	column := prefix + k.hash
-	value := k.kind.of
+	column := prefix + k.text
 	switch {
 	case k.hash != "":
+		column = prefix + k.hash
 	case k.jid && d.engine != mysqlEngine:
-		column, value = "lower("+prefix+k.text+")", func(s string) any { return strings.ToLower(s) }
-	default:
-		column, value = prefix+k.text, func(s string) any { return s }
+		column = "lower(" + column + ")"
 	}
 	for _, t := range texts {
-		args = append(args, value(t))
+		args = append(args, k.value(d, t))
 	}
 	condition = column + " IN (" + marks(len(texts)) + ")"
 	if len(texts) == 1 {
 		condition = column + " = ?"
 	}
-	if k.hash == "" && !k.jid && d.engine == mysqlEngine { // a collation would merge texts that differ in case
+	if k.exact(d) {
 		condition += " AND BINARY " + condition
 		args = append(args, args...)
 	}
 	return condition, args
 }
+
+// value is what a text is compared as.
+func (k *keyed) value(d *dialect, text string) any {
+	switch {
+	case k.hash != "":
+		return k.kind.of(text)
+	case k.jid && d.engine != mysqlEngine:
+		return strings.ToLower(text)
+	}
+	return text
+}
+
+// exact reports whether a comparison has to be said twice: a collation of MySQL
+// would merge texts that differ in case.
+func (k *keyed) exact(d *dialect) bool { return k.hash == "" && !k.jid && d.engine == mysqlEngine }
 
 // row is the condition for the row of a device.
 func (l *layout) row(d *dialect, prefix string, dev *Device) (string, []any) {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const maxTries = 8
@@ -105,6 +107,10 @@ func code(err error) (number uint16, state string) {
 // long for a lock, or could not be serialized. Galera says so at the commit,
 // too.
 func deadlock(err error) bool {
+	var lite *sqlite.Error
+	if errors.As(err, &lite) {
+		return lite.Code()&0xff == sqlite3.SQLITE_BUSY
+	}
 	number, state := code(err)
 	return number == 1213 || number == 1205 || state == "40001" || state == "40P01"
 }

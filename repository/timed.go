@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,6 +15,7 @@ import (
 type timed struct {
 	net.Conn
 	limit time.Duration
+	set   atomic.Bool // the driver has set a deadline: a query is cancelled
 }
 
 // limitReads gives all connections of a configuration that limit.
@@ -24,13 +26,19 @@ func limitReads(cfg *pgx.ConnConfig, limit time.Duration) {
 		if err != nil {
 			return nil, err
 		}
-		return &timed{c, limit}, nil
+		return &timed{Conn: c, limit: limit}, nil
 	}
+}
+
+// SetDeadline implements [net.Conn].
+func (c *timed) SetDeadline(t time.Time) error {
+	c.set.Store(!t.IsZero())
+	return c.Conn.SetDeadline(t)
 }
 
 // Read implements [net.Conn].
 func (c *timed) Read(b []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.limit)); err != nil {
+	if err := c.extend(); err != nil {
 		return 0, err
 	}
 	return c.Conn.Read(b)
@@ -38,8 +46,15 @@ func (c *timed) Read(b []byte) (int, error) {
 
 // Write implements [net.Conn].
 func (c *timed) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.limit)); err != nil {
+	if err := c.extend(); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+func (c *timed) extend() error {
+	if c.set.Load() {
+		return nil
+	}
+	return c.Conn.SetDeadline(time.Now().Add(c.limit))
 }

@@ -14,14 +14,19 @@ usage() {
     exit 1
 }
 
-# running tells whether the process of the pid file lives, and is a tpush: after
-# a restart of the machine another may have its number.
-running() {
-    [ -s "$TPUSH_PID" ] || return 1
-    pid=$(cat "$TPUSH_PID")
-    kill -0 "$pid" 2>/dev/null || return 1
-    [ ! -r "/proc/$pid/cmdline" ] || tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "${TPUSH_BIN##*/}"
+# alive tells whether a process lives and is a tpush: after a restart of the
+# machine another may have its number, and one that has ended may wait to be
+# collected.
+alive() {
+    kill -0 "$1" 2>/dev/null || return 1
+    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q "${TPUSH_BIN##*/}"
 }
+
+# running tells whether the process of the pid file lives.
+running() { [ -s "$TPUSH_PID" ] && alive "$(cat "$TPUSH_PID")"; }
+
+# fixed are the options that the script adds: stop waits for 20 s.
+fixed="--install-schema --drain 15s"
 
 say() { echo "$*" >>"$TPUSH_CONSOLE_LOG"; }
 
@@ -33,17 +38,17 @@ start() {
     echo "Starting tpush: "
     say "=========================================================="
     say "STARTED tpush $(date) using:"
-    say "$TPUSH_BIN run --drain 15s $*" # values are masked nowhere: give secrets by env()
+    say "$TPUSH_BIN run $fixed $*" # values are masked nowhere: give secrets by env()
     say "=========================================================="
-    nohup "$TPUSH_BIN" run --drain 15s "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
+    nohup "$TPUSH_BIN" run $fixed "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
     pid=$!
     echo $pid >"$TPUSH_PID"
     # What is wrong with the configuration shows at once.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         sleep 0.1
-        kill -0 $pid 2>/dev/null || break
+        alive $pid || break
     done
-    if ! kill -0 $pid 2>/dev/null; then
+    if ! alive $pid; then
         wait $pid
         status=$?
         rm -f "$TPUSH_PID"
@@ -65,7 +70,7 @@ stop() {
     kill "$pid" 2>/dev/null
     n=1
     while [ $n -le 20 ]; do
-        if ! kill -0 "$pid" 2>/dev/null; then
+        if ! alive "$pid"; then
             echo "$n. tpush terminated."
             break
         fi
@@ -73,7 +78,7 @@ stop() {
         sleep 1
         n=$((n + 1))
     done
-    if kill -0 "$pid" 2>/dev/null; then
+    if alive "$pid"; then
         echo "Forcing the server to terminate."
         kill -9 "$pid" 2>/dev/null
     fi
@@ -199,7 +204,7 @@ case $command in
             echo "Already Running!! ($TPUSH_PID is there; if no tpush runs: tpush.sh zap)"
             exit 1
         fi
-        exec "$TPUSH_BIN" run --drain 15s "$@" ;;
+        exec "$TPUSH_BIN" run $fixed "$@" ;;
     reload)
         running || { echo "tpush is not running."; exit 1; }
         kill -HUP "$(cat "$TPUSH_PID")" ;;

@@ -239,7 +239,7 @@ func (v *Variable) function() string {
 // lost but for its last operand.
 func (r *reader) end(f *frame, root bool) *Error {
 	if !root {
-		return unfinished(f.pos, string(f.kind), fmt.Sprintf("the file ends inside %s", opened[f.kind]), "close it")
+		return unfinished(f.pos, string(f.kind), fmt.Sprintf("the file ends inside %s", opened[f.kind]), fmt.Sprintf("close what begins in line %d", f.begin().Line))
 	}
 	if f.expr != nil {
 		r.warn(f.expr.pos, "the calculation is lost but for its last operand", "end the file with a line end")
@@ -255,6 +255,17 @@ func (r *reader) end(f *frame, root bool) *Error {
 		err.Pos.Col--
 	}
 	return err
+}
+
+// begin is where what the frame reads begins.
+func (f *frame) begin() Pos {
+	switch {
+	case f.list != nil:
+		return f.list.pos
+	case f.vari != nil:
+		return f.vari.pos
+	}
+	return f.block.At
 }
 
 var opened = map[kind]string{inMap: "braces", inList: "a list", inBean: "the parentheses of a bean", inEnv: "env( )", inProp: "prop( )"}

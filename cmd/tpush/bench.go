@@ -29,6 +29,7 @@ type benchCommand struct {
 	Database string            `help:"JDBC URI of the database (default: SQLite in a new file)." placeholder:"URI"`
 	Rounds   int               `help:"How often to measure; programs take turns." default:"1"`
 	Against  map[string]string `help:"Other programs to measure in turn with this one (see scripts/bench)." placeholder:"NAME=PATH" mapsep:","`
+	Profile  string            `help:"Write a CPU profile of this program's last round to a file (see go tool pprof)." placeholder:"FILE"`
 	JSON     bool              `name:"json" help:"Print the result as JSON."`
 }
 

@@ -23,6 +23,9 @@ const (
 	benchTimeout = 30 * time.Second
 	// maxOffered bounds what an open loop has under way; more is late.
 	maxOffered = 20000
+	// maxLost is how many publishes, beside one in a hundred, may be left without
+	// an answer before the measurement is given up.
+	maxLost = 20
 )
 
 // mixOf returns the payloads that are published in turn.
@@ -109,6 +112,7 @@ type publisher struct {
 	nodes  []string
 	kinds  []string
 	took   []time.Duration
+	lost   atomic.Int64 // publishes without an answer
 
 	mu      sync.Mutex
 	answers map[string]int // by type and condition
@@ -121,6 +125,9 @@ func (p *publisher) publish(ctx context.Context, i int, due time.Time) error {
 	answer := "none"
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
+		if lost := p.lost.Add(1); int(lost) > maxLost+len(p.took)/100 {
+			return fmt.Errorf("the program does not answer: %w", firstOf(p.server.Faults(), err))
+		}
 	case err != nil:
 		return err
 	default:

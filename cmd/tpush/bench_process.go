@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,7 +34,10 @@ type benchRun struct {
 
 // measuredCommand is the program itself, which counts its goroutines while it
 // runs, and prints their highest number at its end.
-type measuredCommand struct{ runCommand }
+type measuredCommand struct {
+	runCommand
+	Profile string `help:"Write a CPU profile to a file." placeholder:"FILE"`
+}
 
 // measured is what it prints.
 type measured struct {
@@ -44,6 +48,17 @@ type measured struct {
 
 // Run implements the command.
 func (c *measuredCommand) Run(ctx context.Context, io streams) error {
+	if c.Profile != "" {
+		f, err := os.Create(c.Profile)
+		if err != nil {
+			return fmt.Errorf("write the profile: %w", err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fmt.Errorf("write the profile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var m measured
 	done := make(chan struct{})
@@ -118,7 +133,7 @@ func (b *benchRun) startSubject(ctx context.Context, at simulated) (*exec.Cmd, e
 		if err != nil {
 			return nil, err
 		}
-		args = []string{"measured", "--home", b.home, file}
+		args = []string{"measured", "--home", b.home, "--profile", b.Profile, file}
 	} else {
 		args = []string{"-server", "127.0.0.1:" + strconv.Itoa(b.server.Port()), "-domain", demoDomain, "-secret", demoSecret,
 			"-apns", at.APNs, "-topic", demoTopic, "-home", b.home, "-accounts", strconv.Itoa(b.Accounts)}

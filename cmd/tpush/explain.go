@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -17,7 +17,6 @@ import (
 	"github.com/tpush/tpush/component/ext"
 	web "github.com/tpush/tpush/component/http"
 	"github.com/tpush/tpush/component/push"
-	"github.com/tpush/tpush/repository"
 	"mellium.im/xmpp/jid"
 )
 
@@ -41,7 +40,7 @@ func (c *explainCommand) Run(ctx context.Context, io streams) error {
 	}
 	account := who.Bare().String()
 	var all []*push.Explanation
-	err = askRunning(ctx, c.Home, web.PathExplain, url.Values{"account": {account}}, &all)
+	err = askRunning(ctx, c.Home, http.MethodGet, web.PathExplain, url.Values{"account": {account}}, &all)
 	if errors.Is(err, errNotRunning) {
 		all, err = c.fromDatabase(ctx, io.err, account)
 	}
@@ -64,12 +63,15 @@ func (c *explainCommand) Run(ctx context.Context, io streams) error {
 var errNotRunning = errors.New("the program does not run here")
 
 // askRunning asks the running program and reads its answer into v.
-func askRunning(ctx context.Context, home, path string, query url.Values, v any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://tpush"+path+"?"+query.Encode(), nil)
+func askRunning(ctx context.Context, home, method, path string, query url.Values, v any) error {
+	req, err := http.NewRequestWithContext(ctx, method, "http://tpush"+path+"?"+query.Encode(), nil)
 	if err != nil {
 		return fmt.Errorf("ask the running program: %w", err)
 	}
 	answer, err := web.Dial(filepath.Join(home, socketFile)).Do(req)
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("ask the running program: run this as its user, or as root: %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRunning, err)
 	}
@@ -86,21 +88,11 @@ func askRunning(ctx context.Context, home, path string, query url.Values, v any)
 
 // fromDatabase explains without a running program.
 func (c *explainCommand) fromDatabase(ctx context.Context, w io.Writer, account string) (all []*push.Explanation, err error) {
-	file, err := c.load(w)
+	g, err := c.started(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	g, err := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler))
-	if err != nil {
-		printFailure(w, err)
-		return nil, exit(exitConfig)
-	}
 	defer func() { err = errors.Join(err, g.Close()) }()
-	for _, ds := range beans.Built[*repository.DataSource](g) {
-		if err := ds.Start(ctx); err != nil {
-			return nil, err
-		}
-	}
 	all, err = web.Explain(ctx, served(g), account)
 	for _, e := range all {
 		e.WithoutProcess()

@@ -27,13 +27,18 @@ func findAll(ctx context.Context, s *source, file *tdsl.File) (beans.Findings, e
 	out = append(out, said.findings(g.Root)...)
 	out = append(out, exposed(s.name(), s.Home, g.Root)...)
 	each(g.Root, func(b *beans.Bean) { out = append(out, doubts(b, time.Now())...) })
-	slices.SortStableFunc(out, func(a, b beans.Finding) int {
-		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
-	})
+	inOrder(out)
 	if err := g.Close(); err != nil {
 		return nil, fmt.Errorf("close: %w", err)
 	}
 	return out, nil
+}
+
+// inOrder sorts findings by their places.
+func inOrder(findings beans.Findings) {
+	slices.SortStableFunc(findings, func(a, b beans.Finding) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
 }
 
 // each calls f for a bean and all below it.

@@ -169,11 +169,7 @@ func mainJob(t *testing.T, binary string, server *server, databaseURI string, pa
 	}
 	t.Cleanup(apns.Close)
 	home := installation(t, apns, databaseURI, server.components)
-	install := exec.Command(binary, "schema", "install")
-	install.Dir = home
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("schema install: %v\n%s", err, out)
-	}
+	runTpush(t, binary, home, "schema", "install")
 	p := start(t, binary, home)
 	// One token for each run: the database may be there from an earlier one.
 	token := fmt.Sprintf("%064X", time.Now().UnixNano())

@@ -36,7 +36,7 @@ func (r *runCommand) live(ctx context.Context, g *beans.Graph, l *logs) error {
 	all.Go(func() { manager.watch(beside) })
 	all.Go(func() { hangups(beside, g, l) })
 	inside := &web.Inside{Services: func() map[string]*push.Service { return served(g) }}
-	socket := &web.Socket{Path: filepath.Join(r.Home, socketFile), Handler: inside.Handler(), Log: l.Logger}
+	socket := &web.Socket{Path: filepath.Join(r.Home, socketFile), Handler: withConnections(inside.Handler(), g), Log: l.Logger}
 	all.Go(func() { socket.Run(beside) })
 	all.Go(func() {
 		select {

@@ -103,5 +103,6 @@ func (s *source) read() (*tdsl.File, beans.Findings, error) {
 	for _, e := range all {
 		findings = append(findings, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Msg: e.Msg, Hint: e.Hint})
 	}
+	inOrder(findings)
 	return nil, findings, nil
 }

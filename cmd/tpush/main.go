@@ -22,20 +22,23 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Run      runCommand       `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
-	Check    checkCommand     `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
-	Beans    beansCommand     `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
-	Dump     dumpCommand      `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
-	Explain  explainCommand   `cmd:"" help:"Say why pushes to a user arrive, or do not."`
-	Fmt      fmtCommand       `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
-	Bench    benchCommand     `cmd:"" help:"Measure this program under load, between simulators."`
-	Measured measuredCommand  `cmd:"" hidden:"" help:"Serve pushes, and print at the end what it took."`
-	Simulate simulateCommand  `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
-	Schema   schemaCommand    `cmd:"" help:"Set up the tables in the database, or look at them."`
-	Demo     demoCommand      `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
-	Devices  devicesCommand   `cmd:"" help:"Look at the registered devices, remove, export and import them."`
-	Help     helpCommand      `cmd:"" help:"Show a page of the manual; without a topic, which there are."`
-	Version  kong.VersionFlag `help:"Print the version."`
+	Run         runCommand         `cmd:"" default:"withargs" help:"Serve pushes (the default)."`
+	Check       checkCommand       `cmd:"" help:"Say what is wrong with a configuration; opens no connection."`
+	Beans       beansCommand       `cmd:"" help:"Show what a configuration makes of the program, as a tree."`
+	Dump        dumpCommand        `cmd:"" help:"Print the effective configuration, secrets masked; or the file as read."`
+	Explain     explainCommand     `cmd:"" help:"Say why pushes to a user arrive, or do not."`
+	Fmt         fmtCommand         `cmd:"" help:"Lay a configuration out; its meaning and its comments stay."`
+	Bench       benchCommand       `cmd:"" help:"Measure this program under load, between simulators."`
+	Measured    measuredCommand    `cmd:"" hidden:"" help:"Serve pushes, and print at the end what it took."`
+	Simulate    simulateCommand    `cmd:"" hidden:"" help:"Be APNs and FCM for a measurement, until the input ends."`
+	Schema      schemaCommand      `cmd:"" help:"Set up the tables in the database, or look at them."`
+	Demo        demoCommand        `cmd:"" help:"Show how a device is registered, a message published, and a push arrives."`
+	Devices     devicesCommand     `cmd:"" help:"Look at the registered devices, remove, export and import them."`
+	Certificate certificateCommand `cmd:"" help:"Work on the certificates that are kept in the database."`
+	Doctor      doctorCommand      `cmd:"" help:"Look at everything that pushes depend on, and say what to do about it."`
+	Send        sendCommand        `cmd:"" help:"Send a test notification through the running program."`
+	Help        helpCommand        `cmd:"" help:"Show a page for administrators."`
+	Version     kong.VersionFlag   `help:"Print the version."`
 }
 
 // streams are where commands write.

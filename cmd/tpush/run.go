@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +21,9 @@ type runCommand struct {
 	Strict   bool     `help:"Refuse a configuration that has errors or warnings."`
 	Activate []string `help:"Serve a bean that the file marks active: false." placeholder:"NAME"`
 	Debug    bool     `help:"Log everything, also on the console."`
+
+	// InstallSchema is for start scripts: a swap needs no step of its own then.
+	InstallSchema bool `help:"Create tables of ours that are missing before the start, as 'tpush schema install' does."`
 
 	LogFormat string        `help:"Format of the log on the console: text, tigase or json." enum:"text,tigase,json" default:"text"`
 	Drain     time.Duration `help:"How long requests in work may take at the end." default:"30s"`
@@ -68,6 +72,9 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 	env := r.environment(file)
 	l := openLogs(w, r.LogFormat, r.Debug, r.Home, logging(file, env))
 	defer l.Close()
+	if r.InstallSchema {
+		r.installSchema(ctx, l.Logger)
+	}
 	g, err := beans.Build(ctx, file, env, classes(r.Home), l.Logger, r.Activate...)
 	for _, f := range g.Findings {
 		attrs := []any{"at", f.Pos.String()}
@@ -95,6 +102,27 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 	}
 	l.Info("stopped")
 	return nil
+}
+
+// installSchema creates tables that are missing. When that fails, the start says
+// what is missing and what to do.
+func (r *runCommand) installSchema(ctx context.Context, l *slog.Logger) {
+	ds, err := r.database(ctx, io.Discard)
+	if err != nil {
+		return
+	}
+	defer ds.Close()
+	// What is complete is not touched, nor what an admin keeps for himself.
+	if state, err := ds.CheckSchema(ctx); err != nil || len(state.Missing) == 0 {
+		return
+	}
+	created, err := ds.InstallSchema(ctx)
+	if len(created) > 0 {
+		l.Info("tables created", "database", ds.String(), "created", strings.Join(created, ", "))
+	}
+	if err != nil {
+		l.Warn("tables not created", "err", err)
+	}
 }
 
 // printFailure says why the program cannot start, with the source line of the

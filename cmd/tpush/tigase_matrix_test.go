@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -36,6 +37,7 @@ type house struct {
 	apns   *apnstest.Server
 	log    log
 	node   string
+	p12    []byte
 	asked  int
 	stop   func()
 }
@@ -73,6 +75,7 @@ push () {
     }
 }
 `, houseDomain, demoSecret, h.server.Port(), h.apns.Addr())
+	h.p12 = p12
 	for name, text := range map[string]string{"apns-cert.p12": string(p12), "apns-ca.pem": string(h.apns.CA()), "config.tdsl": config} {
 		if err := os.WriteFile(filepath.Join(h.home, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -331,5 +334,54 @@ func TestHugeBody(t *testing.T) {
 			}
 			t.Logf("%d bytes of text: a push payload of %d bytes, a body of %d characters", len(body), len(pushes[0].Payload), len(runes))
 		})
+	}
+}
+
+// TestStoredCertificate runs the guide's other way to the certificate: the
+// configuration has the topic only, an administrator sets the certificate by the
+// ad-hoc command, and it is there after a restart.
+func TestStoredCertificate(t *testing.T) {
+	h := newHouse(t)
+	h.stop()
+	config, err := os.ReadFile(filepath.Join(h.home, "config.tdsl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("        'cert-file' = 'apns-cert.p12'\n", "", "'cert-password' = 'Pa$$w0rd'", "'apns-topic' = '"+demoTopic+"'").Replace(string(config))
+	if err := os.WriteFile(filepath.Join(h.home, "config.tdsl"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.run()
+	wait := "type='wait'"
+	if answer := h.replay("tigase-real-publish-chat"); !strings.Contains(answer, wait) {
+		t.Errorf("without a certificate: %s", answer)
+	}
+	if text := h.explain(); !strings.Contains(text, "there is no certificate: set one with the command Set APNS certificate. The device is fine") {
+		t.Errorf("without a certificate it is explained so: %s", text)
+	}
+	set := func(password string) string {
+		return h.ask(stanza.SetIQ, "admin@example.test/x", "<command xmlns='http://jabber.org/protocol/commands' node='set-apns-certificate'><x xmlns='jabber:x:data' type='submit'>"+
+			"<field var='provider'><value>"+demoAPNs+"</value></field><field var='apns-certificate'><value>"+base64.StdEncoding.EncodeToString(h.p12)+"</value></field>"+
+			"<field var='apns-cert-password'><value>"+password+"</value></field></x></command>")
+	}
+	if answer := set("wrong"); !strings.Contains(answer, "<bad-request") || !strings.Contains(answer, "password") {
+		t.Errorf("a wrong password: %s", answer)
+	}
+	if answer := set("Pa$$w0rd"); !strings.Contains(answer, "Operation successful. Valid until") {
+		t.Fatalf("the right one: %s\n%s", answer, h.log.String())
+	}
+	for _, when := range []string{"at once", "after a restart"} {
+		if answer := h.replay("tigase-real-publish-chat"); !strings.Contains(answer, "type='result'") {
+			t.Errorf("%s: %s\n%s", when, answer, h.log.String())
+		}
+		h.stop()
+		h.run()
+		eventually(t, "the stored certificate is in use", func() bool { return strings.Contains(h.log.String(), "stored certificate in use") })
+	}
+	if n := len(h.apns.Pushes()); n != 2 {
+		t.Errorf("%d pushes arrived, want 2", n)
+	}
+	if strings.Contains(h.log.String(), "Pa$$w0rd") {
+		t.Error("the log shows the password")
 	}
 }

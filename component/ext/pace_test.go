@@ -51,3 +51,26 @@ func TestFailuresAreToldOnce(t *testing.T) {
 		t.Error("a failure is news in a new outage")
 	}
 }
+
+// A stream on which nothing ever came is borne longer each time; one that was
+// answered before is not.
+func TestPatience(t *testing.T) {
+	o := outage{pace: &defaultPace}
+	for _, want := range []time.Duration{75 * time.Second, 150 * time.Second, 300 * time.Second} {
+		if got := o.patience(); got != want {
+			t.Errorf("patience %v, want %v", got, want)
+		}
+		o.heard(false)
+		o.lost(time.Hour)
+	}
+	for range 10 {
+		o.heard(false)
+	}
+	if got := o.patience(); got != 40*time.Minute {
+		t.Errorf("patience %v in the end, want 40m", got)
+	}
+	o.heard(true)
+	if got := o.patience(); got != 75*time.Second {
+		t.Errorf("patience %v after an answer, want 75s", got)
+	}
+}

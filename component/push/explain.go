@@ -213,9 +213,13 @@ func (d *DeviceReport) accepted(p *ProviderState) string {
 
 // failed says why the last push was not accepted, and what to do.
 func (d *DeviceReport) failed(p *ProviderState, at time.Time) string {
-	when, reason, kind := time.Time{}, "", ""
+	when, reason, kind, ours := time.Time{}, "", "", ""
 	if len(d.Outcomes) > 0 {
-		when, reason, kind = d.Outcomes[0].Time, d.Outcomes[0].Reason, d.Outcomes[0].Kind
+		last := &d.Outcomes[0]
+		when, reason, kind = last.Time, last.Reason, last.Kind
+		if last.Status == 0 {
+			ours = last.Text // it never came to asking
+		}
 	} else {
 		when, reason = d.LastFailure.Time, d.LastFailure.Reason
 	}
@@ -223,6 +227,8 @@ func (d *DeviceReport) failed(p *ProviderState, at time.Time) string {
 	switch {
 	case p.Expired(at):
 		return begin + fmt.Sprintf("the certificate of %s expired on %s; make a new one and set it.", p.ID, stamp(*p.Expires))
+	case kind == providers.Unauthorized.String() && ours != "":
+		return begin + fmt.Sprintf("'%s' cannot push: %s. The device is fine and stays.", p.ID, ours)
 	case kind == providers.Unauthorized.String():
 		return begin + fmt.Sprintf("%s refuses our certificate, key or topic; look at the credentials of '%s' in the configuration. The device is fine and stays.", p.Label, p.ID)
 	case kind == providers.Doubtful.String() && !p.Trusted:

@@ -61,7 +61,9 @@ type Journal struct {
 }
 
 // NewJournal returns an empty journal.
-func NewJournal() *Journal { return &Journal{since: now(), problems: map[string][]Entry{}} }
+func NewJournal() *Journal {
+	return &Journal{since: now(), ring: make([]Entry, 0, journalSize), problems: map[string][]Entry{}}
+}
 
 // Since is when the journal began: what was before is not in it.
 func (j *Journal) Since() time.Time { return j.since }

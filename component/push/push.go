@@ -70,6 +70,10 @@ func (s *Service) pushAll(ctx context.Context, devices []repository.Device, n pr
 	slots := make(chan struct{}, perNode)
 	for i := range devices {
 		slots <- struct{}{}
+		if errs[i] = ctx.Err(); errs[i] != nil {
+			<-slots
+			continue // no time is left for those that have not had their turn
+		}
 		all.Go(func() {
 			errs[i] = s.pushTo(ctx, devices[i], n)
 			<-slots

@@ -2,14 +2,12 @@ package xmpp
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 
-	"mellium.im/xmpp/stanza"
 	"mellium.im/xmpp/stream"
 )
 
@@ -28,40 +26,6 @@ type Header struct {
 	Namespace string // default namespace: jabber:component:accept
 	From, To  string
 	ID        string
-}
-
-// Element is one top-level element of a stream.
-type Element struct {
-	Name         xml.Name
-	From, To, ID string
-	Type, Lang   string
-	Text         string   // character data of an element without children, at most 1 KiB
-	Child        xml.Name // name of the first child element
-	Children     int
-	Payload      []byte // XML of the child elements with the namespaces in scope
-	// TooLarge means that the element has more bytes than MaxStanza, is nested
-	// deeper than MaxDepth, or has a tag with more than 64 attributes. It was
-	// read to its end, but the payload is not there.
-	TooLarge bool
-
-	marks []mark // of the payload's elements
-	iq    IQ
-}
-
-// IQ returns the element as an IQ, or nil when it is none.
-func (e *Element) IQ() *IQ {
-	if e.Name.Local != "iq" || !e.stanza() {
-		return nil
-	}
-	e.iq = IQ{From: e.From, To: e.To, ID: e.ID, Lang: e.Lang, Type: stanza.IQType(e.Type),
-		Name: e.Child, Children: e.Children, Payload: e.Payload, marks: e.marks}
-	return &e.iq
-}
-
-// stanza reports whether the element stands in a namespace of stanzas: the
-// stream's own, or jabber:client, as Tigase takes both alike.
-func (e *Element) stanza() bool {
-	return e.Name.Space == NSAccept || e.Name.Space == NSClient
 }
 
 // reader yields what a peer sends: the stream's header, then one top-level

@@ -36,6 +36,26 @@ type identity struct {
 	expires     time.Time
 }
 
+// String is what the certificate says of itself, for people.
+func (id *identity) String() string {
+	out := "unnamed"
+	if id.cert.Leaf != nil {
+		out = id.cert.Leaf.Subject.CommonName
+	}
+	if len(id.topics) > 0 {
+		out += "; topics " + strings.Join(id.topics, ", ")
+	}
+	switch {
+	case id.development && id.production:
+		return out + "; for production and the test environment"
+	case id.development:
+		return out + "; for the test environment only"
+	case id.production:
+		return out + "; for production only"
+	}
+	return out
+}
+
 // credential says where an identity is. Its properties in the configuration are
 // NAME-file, NAME-key-file and NAME-password.
 type credential struct{ name, file, keyFile, password string }

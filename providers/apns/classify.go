@@ -1,7 +1,9 @@
 package apns
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tpush/tpush/providers"
@@ -59,6 +61,9 @@ var kinds = map[string]providers.Kind{
 	"BadPath":            providers.Refused,
 	"MethodNotAllowed":   providers.Refused,
 }
+
+// Reasons lists Apple's words for why a push was not accepted.
+func Reasons() []string { return slices.Sorted(maps.Keys(kinds)) }
 
 // classify makes the error of an answer that is no 200. A reason that is not in
 // the table is judged by its status.

@@ -1,6 +1,7 @@
 package apns
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/json"
@@ -26,6 +27,9 @@ const (
 	priorityNow   = 10
 	prioritySaver = 5 // the only one for background pushes
 )
+
+// usualPayload is the room that most payloads find, in bytes.
+const usualPayload = 512
 
 // voipSuffix makes the topic for calls from the app's bundle id.
 const voipSuffix = ".voip"
@@ -108,7 +112,7 @@ func (s *style) compose(to providers.Target, n providers.Notification, now time.
 		m.background()
 		c.Aps.Available = 1
 		s.fill(&c, n)
-		c.Body = "" // the app would show a notification of its own
+		c.Body, c.Nickname = "", "" // the app would show a notification of its own
 	default:
 		c.Aps = aps{Mutable: 1, Sound: "default", Category: "MESSAGE"}
 		s.fill(&c, n)
@@ -130,7 +134,7 @@ func (s *style) expires(now time.Time) time.Time {
 // decrypt, to its second token. Anything else as a VoIP push shows a phantom
 // call, and iOS stops delivering them.
 func (s *style) isCall(to providers.Target, n providers.Notification) bool {
-	return s.calls && to.SecondToken != "" && n.Encrypted != nil && n.Encrypted.VoIP && n.Urgent() && proposal(n)
+	return s.calls && to.SecondToken != "" && n.Rings()
 }
 
 // proposal reports whether a call is offered, as far as the publish tells.
@@ -225,10 +229,14 @@ func (s *style) literally(m message, n providers.Notification) message {
 	return m
 }
 
-// encode escapes as apns2 does when it sends, so that sizes are those on the
-// wire.
+// encode writes the push payload. It is no HTML: what that would escape stays as
+// it is, and takes a byte instead of six.
 func encode(c content) []byte {
+	var b bytes.Buffer
+	b.Grow(usualPayload)
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
 	// A struct of strings and numbers always becomes JSON.
-	b, _ := json.Marshal(c)
-	return b
+	_ = e.Encode(c)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -33,6 +33,10 @@ var (
 	_ providers.Expirer         = (*Provider)(nil)
 )
 
+// handOver is how long after the start it is said that there is no certificate:
+// the one in the database is handed over by then.
+const handOver = 10 * time.Second
+
 // New loads the credentials. Relative file names are below home. Errors are
 // sentences for admins that name the property. An expired certificate for calls
 // is none: it is logged, and calls go as alerts. Without a file it waits for
@@ -55,9 +59,7 @@ func newProvider(name string, cfg Config, home string, to hosts, l *slog.Logger)
 	switch {
 	case err != nil:
 		return nil, err
-	case s == nil:
-		l.Warn("no certificate yet: pushes fail until one is set with the command Set APNS certificate, or name a file in 'cert-file' or 'p8-file'")
-	default:
+	case s != nil:
 		p.use(s)
 	}
 	return p, nil
@@ -102,7 +104,16 @@ func (p *Provider) Run(ctx context.Context) error {
 		s.open()
 	}
 	p.mu.Unlock()
-	<-ctx.Done()
+	t := time.NewTimer(handOver)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		if p.sender.Load() == nil {
+			p.log.Warn("no certificate yet: pushes fail until one is set with the command Set APNS certificate, or name a file in 'cert-file' or 'p8-file'")
+		}
+		<-ctx.Done()
+	case <-ctx.Done():
+	}
 	return nil
 }
 

@@ -1,12 +1,15 @@
 package apns
 
 import (
+	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tpush/tpush/providers"
@@ -85,12 +88,13 @@ func TestCertificateIsFixed(t *testing.T) {
 	}
 }
 
-// TestSwapInABurst: every one of 50,000 pushes has exactly one outcome, accepted,
-// while the certificate is replaced again and again.
+// TestSwapInABurst: every one of many pushes (50,000 with the integration tests)
+// has exactly one outcome, accepted, while the certificate is replaced again and
+// again.
 func TestSwapInABurst(t *testing.T) {
-	pushes, swaps := 50000, 25
-	if testing.Short() {
-		pushes = 5000
+	pushes, swaps := 5000, 25
+	if os.Getenv("TPUSH_INTEGRATION") != "" {
+		pushes = 50000
 	}
 	s := simulator(t)
 	s.SetLoad(apnstest.Load{CountOnly: true})
@@ -135,4 +139,35 @@ func TestSwapInABurst(t *testing.T) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t.Logf("%d pushes, %d certificates: %d accepted, the simulator answered %v", pushes, swaps+1, accepted.Load(), s.Counts())
+}
+
+// TestRun keeps connections open before pushes come, and tells when there is no
+// certificate to do it with.
+func TestRun(t *testing.T) {
+	s := simulator(t)
+	cfg, home := config(t, s)
+	p := provider(t, cfg, home)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := p.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	for deadline := time.Now().Add(10 * time.Second); s.Connections() < cfg.PoolSize; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections", s.Connections())
+		}
+	}
+	cancel()
+	all.Wait()
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		p := &Provider{log: slog.New(slog.NewTextHandler(&log, nil))}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := p.Run(ctx); err != nil || !strings.Contains(log.String(), "no certificate yet") {
+			t.Errorf("error %v, log %s", err, log.String())
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package apns
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,23 +18,51 @@ import (
 	"github.com/tpush/tpush/providers/h2"
 )
 
-// newClient makes an apns2 client on a transport. Its own constructor is not
-// used: it builds a transport of its own and cannot be given roots.
-func newClient(host string, t *h2.Transport) *apns2.Client {
-	// Apple redirects nobody; what does would get a token.
-	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &apns2.Client{Host: host, HTTPClient: &http.Client{Transport: notes{t}, CheckRedirect: stay}}
+// client pushes to one of Apple's environments with one credential.
+type client struct {
+	host      string // with the port, if it is not 443
+	transport *h2.Transport
+	// library makes the requests where transport = 'standard' asks for it. By
+	// default they are made here, the same to the letter (a test compares them):
+	// apns2 and http.Client cost as much again as the way through h2.
+	library *apns2.Client
 }
 
-// exchange is what apns2 neither sends nor returns. Of the request: the
-// expiration 0, the provider token (apns2's own is signed by the local clock,
-// differently on each instance), and the payload as it is (apns2 would check
-// and write it anew). Of the answer: the status and the headers when the body is
-// no JSON, and the time in milliseconds.
+// newClient makes a client on a transport. apns2's own constructor is not used:
+// it builds a transport of its own and cannot be given roots.
+func newClient(address string, t *h2.Transport, library bool) *client {
+	c := &client{host: strings.TrimSuffix(address, ":443"), transport: t}
+	if library {
+		// Apple redirects nobody; what does would get a token.
+		stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.library = &apns2.Client{Host: "https://" + c.host, HTTPClient: &http.Client{Transport: notes{t}, CheckRedirect: stay}}
+	}
+	return c
+}
+
+// push makes the request of an exchange and notes the answer in it.
+func (c *client) push(ctx context.Context, x *exchange) error {
+	if c.library != nil {
+		_, err := c.library.PushWithContext(context.WithValue(ctx, exchangeKey{}, x),
+			&apns2.Notification{DeviceToken: x.m.token, Payload: placeholder})
+		return err
+	}
+	req := (&http.Request{
+		Method: http.MethodPost,
+		URL:    &url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token},
+	}).WithContext(ctx)
+	_, err := x.over(c.transport, req)
+	return err
+}
+
+// exchange is a push and what became of it. Of the request apns2 gets only the
+// device token: it cannot say that a push expires at once, signs its own provider
+// tokens by the local clock, differently on each instance, and checks and writes
+// the payload anew. Of the answer it loses the status when the body is no JSON,
+// all headers, and the milliseconds of the time.
 type exchange struct {
-	noStore bool
-	token   string
-	payload []byte
+	m     *message
+	token string // the provider token; empty with certificates
 
 	status int
 	header http.Header
@@ -46,26 +74,32 @@ type exchangeKey struct{}
 // placeholder is the payload that apns2 is given.
 const placeholder = "0"
 
-// notes is the round tripper between apns2 and the transport; it carries the
-// exchange that is in the request's context.
-type notes struct{ *h2.Transport }
-
-// RoundTrip implements http.RoundTripper.
-func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
-	x, _ := req.Context().Value(exchangeKey{}).(*exchange)
-	if x == nil {
-		return nil, errors.New("a request that is no push")
+// headers are the request's (Apple, "Sending notification requests to APNs").
+func (x *exchange) headers() http.Header {
+	expiration := "0"
+	if !x.m.expiration.IsZero() {
+		expiration = strconv.FormatInt(x.m.expiration.Unix(), 10)
 	}
-	if x.noStore {
-		req.Header["Apns-Expiration"] = []string{"0"}
+	values := []string{"application/json; charset=utf-8", x.m.topic, x.m.pushType, strconv.Itoa(x.m.priority), expiration, x.m.id, x.m.collapse}
+	h := make(http.Header, len(values)+1)
+	for i, name := range [...]string{"Content-Type", "Apns-Topic", "Apns-Push-Type", "Apns-Priority", "Apns-Expiration", "Apns-Id", "Apns-Collapse-Id"} {
+		if values[i] != "" {
+			h[name] = values[i : i+1 : i+1]
+		}
 	}
 	if x.token != "" {
-		req.Header["Authorization"] = []string{"bearer " + x.token}
+		h["Authorization"] = []string{"bearer " + x.token}
 	}
-	req.ContentLength = int64(len(x.payload))
-	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.payload)), nil }
-	req.Body = io.NopCloser(bytes.NewReader(x.payload))
-	resp, err := t.Transport.RoundTrip(req)
+	return h
+}
+
+// over sends the request with the push's headers and payload, and notes the
+// answer.
+func (x *exchange) over(t *h2.Transport, req *http.Request) (*http.Response, error) {
+	req.Header = x.headers()
+	req.ContentLength = int64(len(x.m.payload))
+	req.Body = h2.Body(x.m.payload)
+	resp, err := t.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +110,20 @@ func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	return resp, nil
+}
+
+// notes is the round tripper below apns2; it carries the exchange that is in the
+// request's context.
+type notes struct{ *h2.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
+	x, _ := req.Context().Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return nil, errors.New("a request that is no push")
+	}
+	req.GetBody = func() (io.ReadCloser, error) { return h2.Body(x.m.payload), nil }
+	return x.over(t.Transport, req)
 }
 
 // send makes one request.
@@ -92,23 +140,14 @@ func (s *sender) request(ctx context.Context, sandbox bool, m *message) *provide
 	if m.second {
 		c = s.second
 	}
-	x := &exchange{noStore: m.expiration.IsZero(), payload: m.payload}
+	x := &exchange{m: m}
 	if s.tokens != nil {
 		var err error
 		if x.token, err = s.tokens.get(); err != nil {
 			return &providers.Error{Kind: providers.Unauthorized, Err: err}
 		}
 	}
-	_, err := c.in(sandbox).PushWithContext(context.WithValue(ctx, exchangeKey{}, x), &apns2.Notification{
-		ApnsID:      m.id,
-		CollapseID:  m.collapse,
-		DeviceToken: m.token,
-		Topic:       m.topic,
-		Expiration:  m.expiration,
-		Priority:    m.priority,
-		PushType:    apns2.EPushType(m.pushType),
-		Payload:     placeholder,
-	})
+	err := c.in(sandbox).push(ctx, x)
 	if x.status == 0 {
 		return unanswered(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sideshow/apns2"
 	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/providers/h2"
 )
@@ -29,12 +28,6 @@ type sender struct {
 
 // clients are the connections with one credential to both environments.
 type clients struct{ production, sandbox *client }
-
-// client is apns2's on a transport of ours.
-type client struct {
-	*apns2.Client
-	transport *h2.Transport
-}
 
 // in is the client of an environment.
 func (c clients) in(sandbox bool) *client {
@@ -104,13 +97,13 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 		return nil, err
 	}
 	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), second != nil && !expired || first.lists(topic+voipSuffix))
-	s.expiries = []providers.Expiry{{What: from, At: first.expires}}
+	s.expiries = []providers.Expiry{{What: from, At: first.expires, Detail: first.String()}}
 	if s.first, err = m.connect(first); err != nil {
 		return nil, err
 	}
 	s.second = s.first
 	if second != nil {
-		s.expiries = append(s.expiries, providers.Expiry{What: "pushkit-cert-file", At: second.expires, Calls: true})
+		s.expiries = append(s.expiries, providers.Expiry{What: "pushkit-cert-file", At: second.expires, Calls: true, Detail: second.String()})
 		if !expired {
 			s.second, err = m.connect(second)
 		}
@@ -155,7 +148,7 @@ func (m *maker) client(host string, config *tls.Config, key bool) (*client, erro
 	if err != nil {
 		return nil, err
 	}
-	return &client{newClient("https://"+strings.TrimSuffix(host, ":443"), t), t}, nil
+	return newClient(host, t, m.cfg.Transport == transportStandard), nil
 }
 
 // callIdentity loads the second certificate, if there is one; as with

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tpush/tpush/providers"
+	"github.com/tpush/tpush/providers/fcm/fcmtest"
 )
 
 func TestNewErrors(t *testing.T) {
@@ -109,6 +110,10 @@ func TestAccountIsReadAgain(t *testing.T) {
 	write(t, home, "{}")
 	if err := p.Reload(); err == nil || !strings.Contains(err.Error(), "service-account-file") {
 		t.Errorf("a bad file: %v", err)
+	}
+	write(t, home, strings.Replace(string(good), `"`+fcmtest.Project+`"`, `"another-project"`, 1))
+	if err := p.Reload(); err == nil || !strings.Contains(err.Error(), "it is now of project another-project, not "+fcmtest.Project) {
+		t.Errorf("another project's file: %v", err)
 	}
 	if err := p.Push(t.Context(), target(), plain()); err != nil {
 		t.Errorf("after that: %v", err)

@@ -27,6 +27,7 @@ type Provider struct {
 	end     func()
 
 	loading sync.Mutex
+	project string                 // of the account that was loaded first; loading guards it
 	sender  atomic.Pointer[sender] // nil: the credentials could not be loaded
 	broken  error                  // why, at the start
 }

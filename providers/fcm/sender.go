@@ -19,8 +19,8 @@ type sender struct {
 	quota  *quota
 }
 
-// load makes a sender of the service account. Errors are sentences for admins
-// that name the property.
+// load makes a sender of the service account; p.loading is held. Errors are
+// sentences for admins that name the property.
 func (p *Provider) load() (*sender, error) {
 	a, err := loadAccount(p.cfg.ServiceAccountFile, p.home)
 	if err != nil {
@@ -33,6 +33,12 @@ func (p *Provider) load() (*sender, error) {
 	if project == "" {
 		return nil, errors.New("project-id: it is missing, and the service account's file does not tell")
 	}
+	if p.project != "" && project != p.project {
+		// Its answers are another project's: what was learnt of this one would make
+		// them look as if the devices were gone.
+		return nil, fmt.Errorf("service-account-file: it is now of project %s, not %s: restart tpush if that is meant", project, p.project)
+	}
+	p.project = project
 	s := &sender{tokens: &tokens{config: a.jwt, base: p.plainly}, quota: p.quotas.of(project)}
 	s.client, err = newClient(project, p.cfg.Endpoint, &recorder{p.way, s.tokens})
 	return s, err

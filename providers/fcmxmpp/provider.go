@@ -18,6 +18,9 @@ import (
 const (
 	firstPause   = time.Second
 	longestPause = 5 * time.Minute
+	// settled is how long a connection has to live to have been of use, even if
+	// there was nothing to send: servers close idle ones.
+	settled = 30 * time.Second
 )
 
 // Provider pushes for one sender id.
@@ -157,6 +160,7 @@ func (p *Provider) keep() {
 // use lets messages go over a connection for as long as it takes new ones. It
 // returns how many in a row were of no use by then.
 func (p *Provider) use(l *link, useless int) int {
+	began := time.Now()
 	p.log.Info("connected", "server", p.address)
 	p.pool.add(l)
 	p.all.Go(func() { l.serve(p.ctx) })
@@ -168,7 +172,7 @@ func (p *Provider) use(l *link, useless int) int {
 			p.log.Warn("connection lost: connecting again", "err", l.cause)
 		}
 	}
-	if p.pool.used(l) {
+	if p.pool.used(l) || time.Since(began) >= settled {
 		return 0
 	}
 	return useless + 1

@@ -1,10 +1,12 @@
 package h2
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -29,28 +31,61 @@ type call struct {
 	err    error
 }
 
-func newCall(req *http.Request) (*call, error) {
-	k := &call{done: make(chan struct{}, 1)}
+// Body is a request's body of bytes that are not changed until the answer is
+// there: the transport sends them without a copy.
+func Body(b []byte) io.ReadCloser { return &body{Reader: bytes.NewReader(b), bytes: b} }
+
+type body struct {
+	*bytes.Reader
+	bytes []byte
+}
+
+// Close implements io.Closer.
+func (*body) Close() error { return nil }
+
+// calls keeps calls for the next request.
+type calls struct{ sync.Pool }
+
+func (p *calls) get() *call {
+	if k, ok := p.Get().(*call); ok {
+		return k
+	}
+	return &call{done: make(chan struct{}, 1)}
+}
+
+// put takes a call whose request has been answered: no connection knows it any
+// more.
+func (p *calls) put(k *call) {
+	*k = call{done: k.done}
+	p.Put(k)
+}
+
+// take reads a request.
+func (k *call) take(req *http.Request) error {
+	if b, ok := req.Body.(*body); ok {
+		k.body = b.bytes
+		return nil
+	}
 	if req.Body == nil || req.Body == http.NoBody {
-		return k, nil
+		return nil
 	}
 	defer req.Body.Close()
 	if n := req.ContentLength; n > 0 && n <= maxBody {
 		k.body = make([]byte, n)
 		if _, err := io.ReadFull(req.Body, k.body); err != nil {
-			return nil, fmt.Errorf("read the request's body: %w", err)
+			return fmt.Errorf("read the request's body: %w", err)
 		}
-		return k, nil
+		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
-	if err == nil && len(body) > maxBody {
+	all, err := io.ReadAll(io.LimitReader(req.Body, maxBody+1))
+	if err == nil && len(all) > maxBody {
 		err = errors.New("it is too large")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the request's body: %w", err)
+		return fmt.Errorf("read the request's body: %w", err)
 	}
-	k.body = body
-	return k, nil
+	k.body = all
+	return nil
 }
 
 // response makes the answer.

@@ -67,6 +67,7 @@ type conn struct {
 	queued   uint64 // bytes put into out since the beginning
 	handed   uint64 // those of them given to the operating system
 	flushing bool
+	patience time.Time     // until when a write may take
 	writer   *http2.Framer // into out
 	block    bytes.Buffer
 	encoder  *hpack.Encoder
@@ -80,6 +81,7 @@ type conn struct {
 	owed     uint32    // what was read of our window and not given back
 	heard    time.Time // when an answer came last
 	away     *GoAway   // the server has said that it ends the connection
+	armed    time.Time // until when the server may be silent
 	pinged   time.Time // when the ping was sent that is not answered; zero: none
 	err      error     // why it has ended
 }

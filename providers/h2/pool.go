@@ -25,6 +25,7 @@ type pool struct {
 	end  context.CancelFunc
 	all  sync.WaitGroup // the goroutines: of each connection, and the one that dials
 
+	calls   calls
 	mu      sync.Mutex
 	conns   []*conn   // the open ones; the first with room gets the next request
 	waiting list.List // of *waiter
@@ -52,8 +53,8 @@ func newPool(d *dialer, o *Options) *pool {
 
 // RoundTrip implements http.RoundTripper; see [Transport.RoundTrip].
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
-	k, err := newCall(req)
-	if err != nil {
+	k := p.calls.get()
+	if err := k.take(req); err != nil {
 		return nil, &Error{Err: err}
 	}
 	refused := 0
@@ -64,7 +65,9 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		err = c.do(req, k)
 		if p.leave(c, k.status); err == nil {
-			return k.response(req), nil
+			resp := k.response(req)
+			p.calls.put(k)
+			return resp, nil
 		}
 		switch {
 		case errors.Is(err, errNotTaken):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -501,6 +502,50 @@ func TestClosed(t *testing.T) {
 		all.Wait()
 		if _, err := post(t.Context(), tr, "/", "{}"); !errors.Is(err, errClosed) || fate(nil, err) != "not sent" {
 			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// TestNeverIndexed: a path, which holds a device's token, and what varies go into
+// no table; the rest is sent once.
+func TestNeverIndexed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sizes []uint32
+		tr, _, _ := wire(t, Options{Connections: 1, Varying: []string{"apns-id"}}, func(s *peer) {
+			s.settings()
+			for {
+				frame, err := s.ReadFrame()
+				if err != nil {
+					return
+				}
+				h, ok := frame.(*http2.MetaHeadersFrame)
+				if !ok {
+					continue
+				}
+				sizes = append(sizes, h.Length)
+				for _, f := range h.Fields {
+					secret := f.Name == ":path" || f.Name == "apns-id" || f.Name == "content-length"
+					if f.Sensitive != secret {
+						t.Errorf("%s: never indexed: %v", f.Name, f.Sensitive)
+					}
+				}
+				if s.answer(h.StreamID, 200, "") != nil {
+					return
+				}
+			}
+		})
+		for range 100 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://push.example/3/device/"+strings.Repeat("ab", 32), strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header = http.Header{"Apns-Id": {"5f0e3c8a-0a55-4b7d-9b55-1f7a0f1c2d3e"}, "Apns-Topic": {"com.example.app"}, "Authorization": {strings.Repeat("x", 200)}}
+			if _, err := tr.RoundTrip(req); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sizes[0] < 300 || sizes[99] > 120 {
+			t.Errorf("header blocks of %d bytes at first and %d at last", sizes[0], sizes[99])
 		}
 	})
 }

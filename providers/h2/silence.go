@@ -15,6 +15,8 @@ const (
 	// longUnanswered is how long a request waits at least before its connection
 	// is thought to be of no use although it answers pings.
 	longUnanswered = 5 * time.Second
+	// coarse is how exact times of silence are.
+	coarse = 250 * time.Millisecond
 )
 
 // errSilent ends a connection whose server does not answer a ping.
@@ -47,17 +49,22 @@ func (c *conn) listen() {
 	c.arm()
 }
 
-// arm is listen for those who hold c.mu.
+// arm is listen for those who hold c.mu. A little more or less does not matter,
+// and a system's timer costs.
 func (c *conn) arm() {
-	until := time.Now().Add(c.pool.o.Ping)
+	now := time.Now()
+	until := now.Add(c.pool.o.Ping)
 	switch {
 	case !c.pinged.IsZero():
 		until = c.pinged.Add(pingTimeout)
 	case len(c.streams) > 0:
-		until = time.Now().Add(busySilence)
+		until = now.Add(busySilence)
 	}
-	// A closed connection fails at the next read.
-	_ = c.net.SetReadDeadline(until)
+	if d := until.Sub(c.armed); d < 0 || d >= coarse || !c.pinged.IsZero() {
+		c.armed = until
+		// A closed connection fails at the next read.
+		_ = c.net.SetReadDeadline(until)
+	}
 }
 
 // silence asks the server for a sign of life. Until it comes the connection

@@ -227,8 +227,12 @@ func (c *conn) write() bool {
 	}
 	batch := c.out
 	c.out, c.handed = c.spare, c.queued
+	var err error
+	if until := time.Now().Add(writeTimeout); until.Sub(c.patience) >= coarse {
+		c.patience = until
+		err = c.net.SetWriteDeadline(until)
+	}
 	c.mu.Unlock()
-	err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if err == nil {
 		_, err = c.net.Write(batch.Bytes())
 	}

@@ -1,4 +1,6 @@
--- The registered devices, with the columns that MySQL and PostgreSQL have.
+-- The registered devices, with the columns that MySQL and PostgreSQL have. Keys
+-- begin with what differs most, and are kept as short as they can be: an embedded
+-- database has a small cache.
 
 CREATE TABLE tig_push_devices (
     service_jid TEXT NOT NULL, service_jid_sha1 TEXT NOT NULL,
@@ -10,8 +12,8 @@ CREATE TABLE tig_push_devices (
     updated_at INTEGER NOT NULL DEFAULT (unixepoch()),
     PRIMARY KEY (service_jid_sha1, user_jid_sha1, provider, device_id_sha1)
 ) STRICT;
-CREATE INDEX tig_push_devices_node ON tig_push_devices (node_sha1, service_jid_sha1);
-CREATE INDEX tig_push_devices_device ON tig_push_devices (device_id_sha1, provider);
+CREATE INDEX tig_push_devices_node ON tig_push_devices (node_sha1);
+CREATE INDEX tig_push_devices_device ON tig_push_devices (device_id_sha1);
 
 CREATE TABLE tig_push_device_data (
     service_jid_sha1 TEXT NOT NULL, user_jid_sha1 TEXT NOT NULL,
@@ -23,8 +25,8 @@ CREATE TABLE tig_push_device_data (
     failed_reason TEXT NOT NULL DEFAULT '',
     failed_push_id TEXT NOT NULL DEFAULT '',
     sandbox INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (service_jid_sha1, user_jid_sha1, provider, device_id_sha1)
-) STRICT;
+    PRIMARY KEY (device_id_sha1, user_jid_sha1, provider, service_jid_sha1)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE tig_push_tombstones (
     service_jid_sha1 TEXT NOT NULL, user_jid_sha1 TEXT NOT NULL,

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +46,7 @@ type Server struct {
 	http      *http.Server
 	listener  net.Listener
 	done      chan struct{}
+	opened    atomic.Int64 // connections
 
 	mu      sync.Mutex
 	script  map[string]*Answer
@@ -95,6 +97,11 @@ func start(a *authority, sandbox bool, streams int) (*Server, error) {
 		Protocols:         &h2,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ReadHeaderTimeout: 10 * time.Second,
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				s.opened.Add(1)
+			}
+		},
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{own},
 			ClientAuth: tls.RequestClientCert},
 	}
@@ -114,6 +121,9 @@ func (s *Server) Close() {
 
 // Addr is host:port, for a provider's 'host'.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Connections is how many connections were opened so far.
+func (s *Server) Connections() int { return int(s.opened.Load()) }
 
 // CA is the certificate, in PEM, that the simulator's own is signed by.
 func (s *Server) CA() []byte { return s.authority.pem() }

@@ -35,6 +35,8 @@ func main() {
 	rounds := flag.Int("rounds", 5, "rounds")
 	n := flag.Int("n", 20000, "pushes of each in a round")
 	streams := flag.Int("streams", 1000, "the simulator's limit of requests on a connection")
+	at := flag.Int("at", 0, "measure only with so many pushes at a time")
+	connections := flag.Int("connections", 0, "measure only with so many connections")
 	cold := flag.Bool("cold", false, "offer 10,000 pushes at once to a provider without a connection, instead")
 	flag.Parse()
 	if *serve != "" {
@@ -47,7 +49,7 @@ func main() {
 	if *cold {
 		err = coldStart()
 	} else {
-		err = measure(*rounds, *n, *streams)
+		err = measure(*rounds, *n, *streams, *at, *connections)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -80,7 +82,13 @@ func simulate(home string, streams int) error {
 	if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(s.Counts())
+	return json.NewEncoder(os.Stdout).Encode(outcome{s.Counts(), s.Connections()})
+}
+
+// outcome is what the simulator prints at its end.
+type outcome struct {
+	Answers     map[int]int // by status
+	Connections int
 }
 
 // simulator is the other process.
@@ -121,16 +129,16 @@ func startSimulator(streams int) (*simulator, error) {
 	return s, nil
 }
 
-// stop ends it and returns how many answers had which status.
-func (s *simulator) stop() (counts map[int]int, err error) {
+// stop ends it and returns what it has seen.
+func (s *simulator) stop() (seen outcome, err error) {
 	defer os.RemoveAll(s.home)
 	if err := s.in.Close(); err != nil {
-		return nil, err
+		return seen, err
 	}
-	if err := json.NewDecoder(s.out).Decode(&counts); err != nil {
-		return nil, fmt.Errorf("read the simulator's counts: %w", err)
+	if err := json.NewDecoder(s.out).Decode(&seen); err != nil {
+		return seen, fmt.Errorf("read the simulator's counts: %w", err)
 	}
-	return counts, s.cmd.Wait()
+	return seen, s.cmd.Wait()
 }
 
 // result is what one subject has cost in one round, for each push.

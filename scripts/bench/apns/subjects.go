@@ -146,12 +146,15 @@ func own(s *simulator, connections int) (subject, error) {
 	return bare("own", s, t.Close, t)
 }
 
-// measure prints the table.
-func measure(rounds, n, streams int) error {
+// measure prints the table, or what is asked for of it.
+func measure(rounds, n, streams, onlyAt, onlyConnections int) error {
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(out, "connections\tat a time\tsubject\tCPU/push\tallocs\tpushes/s\tprovider : x/net\t")
 	for _, connections := range []int{1, 4} {
 		for _, at := range []int{1, 64, 1000} {
+			if onlyAt > 0 && at != onlyAt || onlyConnections > 0 && connections != onlyConnections {
+				continue
+			}
 			if err := compare(out, rounds, n, at, connections, streams); err != nil {
 				return err
 			}
@@ -237,8 +240,8 @@ func coldStart() error {
 	}
 	all.Wait()
 	took := time.Since(began)
-	counts, err := s.stop()
-	fmt.Printf("offered %d, accepted %d, failed %d in %s; limit of requests on a connection %d, connections configured %d; the simulator answered %v\n",
-		offered, accepted.Load(), failed.Load(), took.Round(time.Millisecond), limit, connections, counts)
+	seen, err := s.stop()
+	fmt.Printf("offered %d, accepted %d, failed %d in %s; limit of requests on a connection %d, connections configured %d, opened %d; the simulator answered %v\n",
+		offered, accepted.Load(), failed.Load(), took.Round(time.Millisecond), limit, connections, seen.Connections, seen.Answers)
 	return err
 }

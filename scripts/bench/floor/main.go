@@ -1,6 +1,6 @@
 // Command floor is the least program that does a push: it scans the XML, looks
 // nothing up, and writes HTTP/2 frames, without a goroutine for a request.
-// scripts/bench/run compares tpush with it.
+// tpush bench --against compares tpush with it.
 package main
 
 import (
@@ -31,7 +31,8 @@ import (
 // sender writes requests as frames; who finds no flush running becomes the
 // flusher.
 type sender struct {
-	conn *tls.Conn
+	conn  *tls.Conn
+	topic string
 
 	mu       sync.Mutex
 	buf      bytes.Buffer // pending frames
@@ -41,8 +42,9 @@ type sender struct {
 	next     uint32
 	calls    map[uint32]*xmpp.IQ
 	flushing bool
-	backlog  []call // beyond the server's limit of streams
+	backlog  []call // beyond the server's limit of streams, or the window
 	limit    int
+	window   int // bytes that the server takes on the connection (RFC 9113 section 5.2)
 }
 
 type call struct {
@@ -67,6 +69,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	s.topic = *topic
 	tcp, err := net.Dial("tcp", *server)
 	if err != nil {
 		log.Fatal(err)
@@ -83,7 +86,7 @@ func main() {
 			return
 		}
 		if q := e.IQ(); q != nil && q.Request() {
-			s.publish(*topic, q)
+			s.publish(q)
 		}
 	}
 }
@@ -103,7 +106,7 @@ func dial(address, home string) (*sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{conn: conn, next: 1, calls: map[uint32]*xmpp.IQ{}, limit: 900}
+	s := &sender{conn: conn, next: 1, calls: map[uint32]*xmpp.IQ{}, limit: 1, window: 65535}
 	s.framer = http2.NewFramer(&s.buf, conn)
 	s.encoder = hpack.NewEncoder(&s.headers)
 	s.buf.WriteString(http2.ClientPreface)
@@ -120,7 +123,7 @@ func dial(address, home string) (*sender, error) {
 }
 
 // publish finds the fields in the payload's text and sends the request.
-func (s *sender) publish(topic string, q *xmpp.IQ) {
+func (s *sender) publish(q *xmpp.IQ) {
 	text := string(q.Payload)
 	node := between(text, "node='", "'")
 	if node == "" {
@@ -140,11 +143,17 @@ func (s *sender) publish(topic string, q *xmpp.IQ) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := call{q.Result(nil), fmt.Sprintf("%064x", number), payload}
-	if len(s.calls) >= s.limit {
-		s.backlog = append(s.backlog, c)
-		return
+	s.backlog = append(s.backlog, c)
+	s.proceed()
+}
+
+// proceed sends what the server has room for. It is called with mu held.
+func (s *sender) proceed() {
+	for len(s.backlog) > 0 && len(s.calls) < s.limit && s.window >= len(s.backlog[0].payload) {
+		s.window -= len(s.backlog[0].payload)
+		s.request(s.backlog[0])
+		s.backlog = s.backlog[1:]
 	}
-	s.request(topic, c)
 	s.flush()
 }
 
@@ -159,11 +168,11 @@ func quoted(s string) []byte {
 	return b
 }
 
-func (s *sender) request(topic string, c call) {
+func (s *sender) request(c call) {
 	s.headers.Reset()
 	expiration := strconv.FormatInt(time.Now().Add(24*time.Hour).Unix(), 10)
 	for _, f := range []hpack.HeaderField{{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "https"}, {Name: ":authority", Value: "api.push.apple.com"},
-		{Name: ":path", Value: "/3/device/" + c.token, Sensitive: true}, {Name: "apns-topic", Value: topic}, {Name: "apns-push-type", Value: "alert"},
+		{Name: ":path", Value: "/3/device/" + c.token, Sensitive: true}, {Name: "apns-topic", Value: s.topic}, {Name: "apns-push-type", Value: "alert"},
 		{Name: "apns-priority", Value: "10"}, {Name: "apns-expiration", Value: expiration}} {
 		_ = s.encoder.WriteField(f) // into a buffer
 	}
@@ -205,8 +214,11 @@ func (s *sender) receive(stream *xmpp.Stream) {
 		case *http2.SettingsFrame:
 			if !f.IsAck() {
 				s.mu.Lock()
+				if n, ok := f.Value(http2.SettingMaxConcurrentStreams); ok {
+					s.limit = int(n)
+				}
 				_ = s.framer.WriteSettingsAck()
-				s.flush()
+				s.proceed()
 				s.mu.Unlock()
 			}
 		case *http2.HeadersFrame:
@@ -222,11 +234,7 @@ func (s *sender) receive(stream *xmpp.Stream) {
 			s.mu.Lock()
 			answer := s.calls[f.StreamID]
 			delete(s.calls, f.StreamID)
-			for len(s.backlog) > 0 && len(s.calls) < s.limit {
-				s.request("com.example.app", s.backlog[0])
-				s.backlog = s.backlog[1:]
-			}
-			s.flush()
+			s.proceed()
 			s.mu.Unlock()
 			if answer == nil {
 				continue
@@ -238,6 +246,18 @@ func (s *sender) receive(stream *xmpp.Stream) {
 			}
 			if err := stream.Write(answer); err != nil {
 				return
+			}
+		case *http2.WindowUpdateFrame:
+			if f.StreamID == 0 {
+				s.mu.Lock()
+				s.window += int(f.Increment)
+				s.proceed()
+				s.mu.Unlock()
+			}
+		case *http2.RSTStreamFrame:
+			// Go's server says so, with no error, of a body that it did not read.
+			if f.ErrCode != http2.ErrCodeNo {
+				log.Fatal(f, f.ErrCode)
 			}
 		case *http2.GoAwayFrame:
 			log.Fatal(f)

@@ -1,6 +1,6 @@
 // Command straight is the push pipeline as the usual libraries make it, put
 // together in the straight way: mellium's session and multiplexer, database/sql
-// on SQLite, and apns2 as it is. scripts/bench/run compares tpush with it.
+// on SQLite, and apns2 as it is. tpush bench --against compares tpush with it.
 package main
 
 import (
@@ -128,8 +128,12 @@ func openAPNs(address, home string) (*apns2.Client, error) {
 	}
 	c := apns2.NewClient(cert)
 	c.Host = "https://" + address
-	c.HTTPClient.Transport.(*http2.Transport).TLSClientConfig.RootCAs = x509.NewCertPool()
-	c.HTTPClient.Transport.(*http2.Transport).TLSClientConfig.RootCAs.AppendCertsFromPEM(ca)
+	//lint:ignore SA1019 apns2 makes this transport
+	transport := c.HTTPClient.Transport.(*http2.Transport)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	//lint:ignore SA1019 apns2 makes this transport
+	transport.TLSClientConfig.RootCAs = pool
 	return c, nil
 }
 
@@ -185,12 +189,14 @@ func (p *pipeline) publish(ctx context.Context, iq stanza.IQ, in *pubsub) {
 	if err == nil {
 		err = p.push(ctx, account, token, in)
 	}
+	iq.XMLName.Space = component.NSAccept // what the multiplexer was made to take is lost by servers
 	reply := iq.Result(nil)
 	if err != nil {
 		log.Print(err)
 		reply = iq.Error(stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 	}
-	if err := p.session.Send(ctx, reply); err != nil && ctx.Err() == nil {
+	// Without the deadline: the session would leave it on the connection for others.
+	if err := p.session.Send(context.WithoutCancel(ctx), reply); err != nil && ctx.Err() == nil {
 		log.Print(err)
 	}
 }
