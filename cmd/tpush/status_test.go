@@ -120,6 +120,10 @@ func TestStatusPage(t *testing.T) {
 	b.shoot("login")
 	b.eval(`document.getElementById("token").value = `+strconv.Quote(officeToken)+`; document.querySelector("form").submit()`, new(any))
 	eventually(t, "the page is shown after the login", func() bool { return b.text("return document.title") == "tpush: Pushes flow" })
+	b.open(page + "?token=" + officeToken)
+	if at := b.address(); at != page {
+		t.Errorf("the token stays in the address: %s", at)
+	}
 	b.complaints() // that there was no login
 	eventually(t, "devices are gone", func() bool { return o.metrics().sum("tpush_publishes_total{", `"gone"`) > 10 })
 
