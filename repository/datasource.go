@@ -87,6 +87,9 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 		ds.read = sql.OpenDB(connector)
 	case postgresEngine:
 		limitReads(loc.postgres, ds.queryTime())
+		if limit := time.Duration(cfg.ConnectTime) * time.Second; limit > 0 {
+			loc.postgres.ConnectTimeout = min(loc.postgres.ConnectTimeout, limit)
+		}
 		var options []stdlib.OptionOpenDB
 		if loc.spread {
 			options = append(options, stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))

@@ -162,7 +162,8 @@ func shown(c *beans.Context) (*web.Program, error) {
 			if bound, err := bind([]string{k.Domain}, components); err == nil {
 				name = bound[k.Domain].name
 			}
-			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single})
+			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single,
+				Failure: k.Failure, FailureAt: k.FailureAt})
 		}
 		return out
 	}

@@ -101,7 +101,7 @@ func start(t *testing.T, binary, home string) *program {
 			t.Logf("log of tpush:\n%s", p.log)
 		}
 	})
-	eventually(t, "tpush is connected", func() bool { return strings.Contains(p.log.String(), "msg=connected") })
+	eventually(t, "tpush is connected", func() bool { return strings.Contains(p.log.String(), "msg=connected bean=ext") })
 	return p
 }
 
@@ -205,10 +205,10 @@ func mainJob(t *testing.T, binary string, server *server, databaseURI string, pa
 	p = start(t, binary, home)
 	say("after a restart of tpush")
 
-	connects := strings.Count(p.log.String(), "msg=connected")
+	connects := strings.Count(p.log.String(), "msg=connected bean=ext")
 	server.stop()
 	server.restart(t)
-	eventually(t, "tpush is connected again", func() bool { return strings.Count(p.log.String(), "msg=connected") > connects })
+	eventually(t, "tpush is connected again", func() bool { return strings.Count(p.log.String(), "msg=connected bean=ext") > connects })
 	say("after a restart of the server")
 
 	alice = logIn(t, server, "alice")

@@ -30,7 +30,9 @@ type Connection struct {
 	Live      int    // connections that are up
 	Connects  int    // made since the start
 	Since     time.Time
-	Single    bool // the server takes only one
+	Single    bool   // the server takes only one
+	Failure   string // why the last connection ended or was not made; empty: none did
+	FailureAt time.Time
 }
 
 // Reconnects is how often the connections were lost and made again.

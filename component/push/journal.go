@@ -12,6 +12,9 @@ import (
 // journalSize is how many outcomes a [Journal] holds.
 const journalSize = 20_000
 
+// maxText is the length of a failure's text in a [Journal], in characters.
+const maxText = 400
+
 // problemsKept is how many problems of each provider a [Journal] holds, however
 // many pushes came after them.
 const problemsKept = 20
@@ -42,7 +45,7 @@ func (e *Entry) end(err error) {
 	if err == nil {
 		return
 	}
-	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), reason(err), err.Error()
+	e.Kind, e.Reason, e.Text = providers.KindOf(err).String(), abbreviate(reason(err)), shorten(err.Error(), maxText)
 	var pe *providers.Error
 	if errors.As(err, &pe) {
 		e.Status, e.Second = pe.Status, pe.Second
