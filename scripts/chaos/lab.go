@@ -196,7 +196,9 @@ func (b *lab) openDatabase(ctx context.Context) (uri string, err error) {
 	if err := b.database.start(); err != nil {
 		return "", err
 	}
-	err = until(ctx, 60*time.Second, "MariaDB answers", func() bool { return exec.Command("mariadb-admin", "--no-defaults", "--socket="+socket, "-u", "root", "ping").Run() == nil })
+	err = until(ctx, 60*time.Second, "MariaDB answers", func() bool {
+		return exec.Command("mariadb-admin", "--no-defaults", "--socket="+socket, "-u", "root", "ping").Run() == nil
+	})
 	if err != nil {
 		return "", err
 	}

@@ -35,8 +35,8 @@ func (l *load) watch() {
 	})
 	l.fcm.Forget()
 	l.fcm.Watch(func(m fcmtest.Message) {
-		key, _ := m.Android["collapse_key"].(string)
-		l.pushed(m.Token, key, m.Body, m.Status == 200, m.Status == 404)
+		// FCM knows no id of ours: a repeat is the same byte for byte.
+		l.pushed(m.Token, string(m.Body), m.Body, m.Status == 200, m.Status == 404)
 	})
 }
 
@@ -75,15 +75,19 @@ func (l *load) publish(d *device, call bool) string {
 	mark := fmt.Sprintf("m%07dzzzz", l.number.Add(1))
 	call = call && d.second != ""
 	l.publishing(d, mark, call)
+	e, sent := l.request(mark, "example.com", publishOf(d.node, mark, call))
+	l.answer(mark, outcome(e), !sent)
+	return outcome(e)
+}
+
+// publishOf is a publish of a message, or of a call.
+func publishOf(node, mark string, call bool) string {
 	text := "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>urn:xmpp:push:summary</value></field><field var='message-count'><value>3</value></field>" +
 		"<field var='last-message-sender'><value>ola@example.org/desk</value></field><field var='last-message-body'><value>" + mark + "</value></field></x>"
 	if call {
 		text = "<encrypted xmlns='tigase:push:encrypt:0' iv='AAECAwQFBgcICQoL' type='voip'>" + mark + "</encrypted><jingle xmlns='tigase:push:jingle:0' action='propose' sid='" + mark + "'/>"
 	}
-	e, sent := l.request(mark, "example.com", "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='"+d.node+"'><item><notification xmlns='urn:xmpp:push:0'>"+
-		text+"</notification></item></publish></pubsub>")
-	l.answer(mark, outcome(e), !sent)
-	return outcome(e)
+	return "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='" + node + "'><item><notification xmlns='urn:xmpp:push:0'>" + text + "</notification></item></publish></pubsub>"
 }
 
 // request sends a request and returns the answer, nil when none came, and

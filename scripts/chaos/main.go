@@ -35,6 +35,7 @@ type options struct {
 	binary   string
 	keep     string
 	only     string
+	calm     bool
 }
 
 func main() {
@@ -47,6 +48,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "", "program to test (default: it is built)")
 	flag.StringVar(&o.keep, "keep", "", "folder for the program's log")
 	flag.StringVar(&o.only, "only", "", "this fault alone, by its name")
+	flag.BoolVar(&o.calm, "soak", false, "no faults: publish at seven tenths of what the program can do, and see whether it takes more and more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -113,6 +115,9 @@ func (o *options) run(ctx context.Context) error {
 	}
 	if err := b.open(ctx, o.binary, o.database); err != nil {
 		return err
+	}
+	if o.calm {
+		return o.soak(ctx, b)
 	}
 	r, err := o.campaign(ctx, b)
 	if err != nil {

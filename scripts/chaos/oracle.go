@@ -28,7 +28,7 @@ type device struct {
 
 // attempt is one push of a publish as it arrived at a push service.
 type attempt struct {
-	id       string // what makes a repeat replace the first
+	id       string // that of a repeat is the same
 	token    string
 	accepted bool
 }
