@@ -114,6 +114,7 @@ func (s *server) kill(t *testing.T) {
 		t.Error("the server has no process")
 	}
 	_ = s.running.Wait()
+	eventually(t, "the killed server has ended", func() bool { return !listens(s.components) && !listens(s.clients) })
 }
 
 // needProgram ends the test when a program of the integration tests is not
