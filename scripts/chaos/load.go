@@ -54,20 +54,24 @@ func (l *load) run(ctx context.Context) {
 			l.all.Wait()
 			return
 		}
-		if d := l.any(order); d != nil {
-			l.all.Go(func() { l.publish(d, n%10 == 3) })
-		}
+		d := l.any(order)
+		l.all.Go(func() { l.publish(d, n%10 == 3) })
 	}
 }
 
-// any is a device at random, gone ones too.
+// any is a device at random. Servers forget gone ones after the first answer that
+// says so; here some come again.
 func (l *load) any(rng *rand.Rand) *device {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.devices) == 0 {
-		return nil
+	var d *device
+	for range 5 {
+		d = l.devices[rng.IntN(len(l.devices))]
+		if d.state == live || time.Since(d.at) < 5*time.Second {
+			break
+		}
 	}
-	return l.devices[rng.IntN(len(l.devices))]
+	return d
 }
 
 // publish does one publish and waits for its answer.
