@@ -22,9 +22,11 @@ type load struct {
 	*oracle
 	rng    *rand.Rand // of the users' goroutine
 	rate   float64    // publishes a second
+	turn   int        // faults so far: which of several is hit
 	all    sync.WaitGroup
 	number atomic.Int64
 	calls  atomic.Int64
+	asked  atomic.Int64
 	users  struct{ registered, refused, unregistered, gone, again int }
 }
 
@@ -42,7 +44,9 @@ func (l *load) watch() {
 
 // run publishes until ctx ends and returns when all is answered.
 func (l *load) run(ctx context.Context) {
-	l.all.Go(func() { l.others(ctx) })
+	for _, i := range l.instances {
+		l.all.Go(func() { l.others(ctx, i) })
+	}
 	l.all.Go(func() { l.people(ctx) })
 	began := time.Now()
 	order := rand.New(rand.NewPCG(l.rng.Uint64(), 1))
@@ -101,7 +105,9 @@ func (l *load) request(id, from, payload string) (e *xmpp.Element, sent bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit+5*time.Second)
 	defer cancel()
 	q := &xmpp.IQ{Type: stanza.SetIQ, ID: id, From: from, To: domain, Name: xml.Name{Local: "x"}, Children: 1, Payload: []byte(payload)}
-	e, err := l.server.Request(ctx, domain, q)
+	// Servers do not know of each other's push components: each asks its own.
+	i := l.instances[int(l.asked.Add(1))%len(l.instances)]
+	e, err := i.server.Request(ctx, domain, q)
 	return e, err == nil || ctx.Err() != nil
 }
 
@@ -122,9 +128,9 @@ func outcome(e *xmpp.Element) string {
 }
 
 // others takes what nobody waits for: answers that come twice or too late.
-func (l *load) others(ctx context.Context) {
+func (l *load) others(ctx context.Context, i *instance) {
 	for {
-		e, err := l.server.Next(ctx)
+		e, err := i.server.Next(ctx)
 		if err != nil {
 			return
 		}
