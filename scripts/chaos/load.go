@@ -198,6 +198,8 @@ func (l *load) register(d *device) bool {
 	defer l.mu.Unlock()
 	l.devices = append(l.devices, d)
 	l.byToken[d.token] = d
+	// The node of a device that is still there when it is registered again stays.
+	l.told[d.node] = false
 	l.users.registered++
 	return true
 }

@@ -49,7 +49,7 @@ func TestOracle(t *testing.T) {
 		d := &device{provider: byCert, state: tc.state}
 		p := o.publishing(d, "m0000001zzzz", tc.call)
 		p.attempts = tc.pushes
-		d.toldGone = tc.gone
+		o.told[d.node] = tc.gone
 		for _, a := range tc.answers {
 			o.answer(p.mark, a, false)
 		}
