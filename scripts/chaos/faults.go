@@ -191,7 +191,9 @@ func dns(mode int32) func(context.Context, *load, time.Duration) error {
 	}
 }
 
-// diskFull fills the disk that the program logs to, and has its SQLite on.
+// diskFull fills the disk that the program logs to, and has its SQLite on. That
+// writes into the room of its log at first: it takes many registrations until it
+// needs more.
 func diskFull(ctx context.Context, l *load, hold time.Duration) error {
 	name := filepath.Join(l.disk, "filled")
 	f, err := os.Create(name)
@@ -202,7 +204,9 @@ func diskFull(ctx context.Context, l *load, hold time.Duration) error {
 	for chunk := make([]byte, 4096); err == nil; {
 		_, err = f.Write(chunk)
 	}
-	wait(ctx, hold)
+	for end := time.Now().Add(hold); time.Now().Before(end); wait(ctx, 10*time.Millisecond) {
+		l.newDevice()
+	}
 	return os.Remove(name)
 }
 

@@ -188,6 +188,8 @@ func (l *load) newDevice() {
 func (l *load) register(d *device) bool {
 	e, _ := l.request(fmt.Sprintf("r%d", l.calls.Add(1)), d.account+"/phone", command("register-device", d))
 	if e == nil || e.Type != "result" {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.users.refused++
 		return false
 	}
