@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -49,7 +50,7 @@ func main() {
 	flag.IntVar(&o.programs, "programs", 1, "how many programs work on the database, each with an XMPP server of its own")
 	flag.StringVar(&o.binary, "binary", "", "program to test (default: it is built)")
 	flag.StringVar(&o.keep, "keep", "", "folder for the program's log")
-	flag.StringVar(&o.only, "only", "", "this fault alone, by its name")
+	flag.StringVar(&o.only, "only", "", "these faults alone, by their names with commas between")
 	flag.BoolVar(&o.calm, "soak", false, "no faults: publish at seven tenths of what the program can do, and see whether it takes more and more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -174,7 +175,7 @@ func (o *options) campaign(ctx context.Context, b *lab) (*report, error) {
 	r := &report{Seed: o.seed, Database: o.database, Faults: map[string][]string{}}
 	all := faults(len(b.databases))
 	if o.only != "" {
-		all = slices.DeleteFunc(all, func(f fault) bool { return f.name != o.only })
+		all = slices.DeleteFunc(all, func(f fault) bool { return !slices.Contains(strings.Split(o.only, ","), f.name) })
 	}
 	rng := rand.New(rand.NewPCG(o.seed, 0))
 	whole := time.Duration(o.minutes * float64(time.Minute))
