@@ -71,6 +71,9 @@ func TestMasked(t *testing.T) {
 		"uri = 'jdbc:mysql://h/d?user=u&password=p&x=1'": "uri = 'jdbc:mysql://h/d?user=u&password=*&x=1'",
 		"items = [ 'p.a:s:connect:5270:h' ]":             "items = [ 'p.a:*:connect:5270:h' ]",
 		"password = env('PW')":                           "password = env('PW')",
+		"password = env('PW', 'hunter2')":                "password = env('PW', ********')",
+		"secret = 'a' + 'hunter2' + 5":                   "secret = **************' + 5",
+		"uri = 'mongodb://u:hunter2@h/d'":                "uri = 'mongodb://u:*******@h/d'",
 		"'pool-size' = 5":                                "'pool-size' = 5",
 	} {
 		if got := masked(line); got != want {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/tdsl"
 )
 
 // lines are the lines of a file, for messages.
@@ -83,21 +84,21 @@ func splitAt(line string, col int) (before, after []rune) {
 }
 
 // secrets are the texts in a line of a configuration that are not for a log:
-// values and URI parameters named so, and the password of a connection item.
+// values and URI parameters named so (of a variable, the default), and the
+// passwords of a connection item and of an address's user.
 var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)((?:pass?word|passwd|pwd|secret|token|server-key)['"]?\s*[=:]\s*)('[^']*|"[^"]*|(?:env|prop) *\(|[^'"&;\s]+)()`),
-	regexp.MustCompile(`(['"][^:'"]+:)([^:'"]+)(:(?:connect|accept):)`),
+	regexp.MustCompile(`(` + tdsl.SecretKeys + `[^\s'"=:,;&]*['"]?\s*[=:]\s*)((?:env|prop)\s*\(\s*(?:'[^']*'|"[^"]*")\s*[,)][\s+]*)?` +
+		`('[^']*(?:'\s*\+\s*'[^']*)*|"[^"]*(?:"\s*\+\s*"[^"]*)*|[^'"&;\s,]+)?`),
+	regexp.MustCompile(`(['"][^:'"]+:)()([^:'"]+)(:(?:connect|accept):)`),
+	regexp.MustCompile(`(://[^:@/\s'"]*:)()([^\s'"]*)(@)`),
 }
 
 // masked is a line with stars in place of its secrets.
 func masked(line string) string {
 	for _, secret := range secrets {
 		line = secret.ReplaceAllStringFunc(line, func(s string) string {
-			m := secret.FindStringSubmatch(s)
-			if strings.HasSuffix(m[2], "(") { // a variable's name is no secret
-				return s
-			}
-			return m[1] + strings.Repeat("*", len(utf16.Encode([]rune(m[2])))) + m[3]
+			m := append(secret.FindStringSubmatch(s), "")
+			return m[1] + m[2] + tdsl.Stars(m[3]) + m[4]
 		})
 	}
 	return line

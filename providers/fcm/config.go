@@ -38,7 +38,7 @@ type Config struct {
 	CAFile string `tdsl:"ca-file"`
 	// Proxy is an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT; empty: that of the
 	// environment (HTTPS_PROXY).
-	Proxy string `tdsl:"proxy"`
+	Proxy string `tdsl:"proxy,secret"`
 	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
 	Transport string `tdsl:"transport"`
 	// Aliases are further provider ids under which devices are served.
