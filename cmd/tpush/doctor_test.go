@@ -130,6 +130,7 @@ func TestDoctor(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for names that do not resolve
 			p := newPatient(t)
 			p.config(row.replace...)
 			if row.prepare != nil {
