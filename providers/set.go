@@ -170,8 +170,11 @@ func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, 
 // attempts pushes until that succeeds or may not be repeated. Once the breaker
 // is open, which it is for a probe too, there are no repeats.
 func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
-	defer cancel()
+	if until, ok := ctx.Deadline(); !ok || time.Until(until) > s.opts.Deadline {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.opts.Deadline)
+		defer cancel()
+	}
 	var done [Unauthorized + 1]int
 	for tries := 0; ; tries++ {
 		err := s.attempt(ctx, p, to, n)
@@ -240,6 +243,9 @@ func (s *Set) alarm(e *entry, c *credential, pe *Error) {
 
 // report tells when a breaker has opened or closed.
 func (s *Set) report(e *entry, c *credential, change change, err error) {
+	if change == same {
+		return
+	}
 	l := s.log.With("provider", e.id)
 	if c.second {
 		l = l.With("for", "calls")

@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"github.com/alecthomas/kong":          {"cmd/tpush"},
 	"mellium.im/":                         {"component/", "providers/fcmxmpp", "cmd/tpush"},
 	"modernc.org/sqlite":                  {"repository"},
+	"zombiezen.com/go/sqlite":             {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
 	"github.com/jackc/pgx/v5":             {"repository"},
 	"github.com/sideshow/apns2":           {"providers/apns"},

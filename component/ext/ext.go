@@ -196,7 +196,7 @@ func (e *Ext) newLinks(it Item) ([]*link, error) {
 func (e *Ext) Send(_ context.Context, st xmpp.Stanza) error {
 	domain := domainOf(st.Sender())
 	for _, l := range e.inService() {
-		if l.item.Domain == domain && l.write(st, nil) {
+		if l.item.Domain == domain && l.write(st) {
 			return nil
 		}
 	}

@@ -29,8 +29,11 @@ const (
 // [repository.ErrNotFound] when the node has no device, or none that lives, and
 // anything else means that the registration is to be kept.
 func (s *Service) Publish(ctx context.Context, service, node string, n providers.Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTime)
-	defer cancel()
+	if until, ok := ctx.Deadline(); !ok || time.Until(until) > publishTime {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, publishTime)
+		defer cancel()
+	}
 	devices, err := s.byNode(ctx, service, node)
 	if err != nil {
 		return err
