@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -76,17 +77,31 @@ func (c *Config) check() error {
 	return err
 }
 
-// endpoint is the address that messages go to.
+// endpoint is the address that messages go to: up to Google's /v1, whatever of
+// the rest was written.
 func (c *Config) endpoint() (*url.URL, error) {
 	if c.Endpoint == "" {
 		return &url.URL{Scheme: "https", Host: "fcm.googleapis.com", Path: "/v1"}, nil
 	}
-	u, err := url.Parse(c.Endpoint)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("endpoint: %q: it is an address such as https://fcm.googleapis.com/v1", c.Endpoint)
+	u, err := webAddress(c.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w such as https://fcm.googleapis.com/v1", err)
 	}
-	if u.Path = strings.TrimRight(u.Path, "/"); u.Path == "" {
+	path, _, _ := strings.Cut(u.Path+"/", "/projects/")
+	if u.Path = strings.TrimRight(path, "/"); u.Path == "" {
 		u.Path = "/v1"
+	}
+	return u, nil
+}
+
+// webAddress is an address of HTTP or HTTPS without a query.
+func webAddress(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("it is an address")
+	}
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
+		return nil, errors.New("its port is out of range: it is an address")
 	}
 	return u, nil
 }
