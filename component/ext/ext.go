@@ -16,7 +16,8 @@ import (
 // Handler answers the requests that come for a domain.
 type Handler interface {
 	// HandleIQ is called once per get or set, each in its own goroutine, and
-	// returns the answer.
+	// returns the answer. Its time is its own affair: ctx ends only when nobody
+	// waits for answers any more.
 	HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ
 }
 
