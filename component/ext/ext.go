@@ -39,6 +39,7 @@ type Ext struct {
 	fixed  []Item // of the configuration and the items file
 	lists  []list
 	route  func(domain string) (Handler, error)
+	tell   func(ctx context.Context, domains []string)
 	slots  chan struct{}
 	probes probes
 	pace   pace
@@ -64,24 +65,38 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 		}
 	}
 	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, drain: drainTime, log: l,
-		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") }}
+		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") },
+		tell:  func(context.Context, []string) {}}
 	for _, li := range lists {
 		e.lists = append(e.lists, list{List: li})
 	}
 	return e, nil
 }
 
-// Domains are the component domains of the configured items, in their order:
-// the service JIDs that this program answers for. Lists may add others later.
+// Domains are the component domains of the items, in their order: the service
+// JIDs that this program answers for. Before Run they are those of the
+// configuration; lists may add others.
 func (e *Ext) Domains() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var out []string
-	for i := range e.fixed {
-		if !slices.Contains(out, e.fixed[i].Domain) {
-			out = append(out, e.fixed[i].Domain)
+	add := func(domain string) {
+		if !slices.Contains(out, domain) {
+			out = append(out, domain)
 		}
+	}
+	for i := range e.fixed {
+		add(e.fixed[i].Domain)
+	}
+	for _, l := range e.links {
+		add(l.item.Domain)
 	}
 	return out
 }
+
+// TellDomains has Run say which domains there are: once it has read the lists,
+// and again each time that they are others. It is called before Run.
+func (e *Ext) TellDomains(tell func(ctx context.Context, domains []string)) { e.tell = tell }
 
 // Route sets how it is found who answers for a domain. It is called before Run.
 func (e *Ext) Route(find func(domain string) (Handler, error)) { e.route = find }
@@ -96,6 +111,7 @@ func (e *Ext) LimitDrain(d time.Duration) { e.drain = d }
 func (e *Ext) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	told := false
+	var domains []string
 	for {
 		e.refresh(ctx)
 		items := e.items()
@@ -104,6 +120,10 @@ func (e *Ext) Run(ctx context.Context) error {
 			told = true
 		}
 		e.apply(ctx, items, &running)
+		if now := e.Domains(); !slices.Equal(now, domains) {
+			domains = now
+			e.tell(ctx, now)
+		}
 		if len(e.lists) == 0 {
 			<-ctx.Done()
 		}
