@@ -47,6 +47,7 @@ type Ext struct {
 	log    *slog.Logger
 
 	mu      sync.Mutex
+	domains []string
 	links   []*link // in service, in the items' order
 	refused []Item  // told about
 	ports   []int   // listened at
@@ -70,28 +71,17 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 	for _, li := range lists {
 		e.lists = append(e.lists, list{List: li})
 	}
+	e.noteDomains()
 	return e, nil
 }
 
 // Domains are the component domains of the items, in their order: the service
-// JIDs that this program answers for. Before Run they are those of the
-// configuration; lists may add others.
+// JIDs that this program answers for. Those of lists are among them once
+// [Ext.Refresh] or Run has read the lists.
 func (e *Ext) Domains() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var out []string
-	add := func(domain string) {
-		if !slices.Contains(out, domain) {
-			out = append(out, domain)
-		}
-	}
-	for i := range e.fixed {
-		add(e.fixed[i].Domain)
-	}
-	for _, l := range e.links {
-		add(l.item.Domain)
-	}
-	return out
+	return slices.Clone(e.domains)
 }
 
 // TellDomains has Run say which domains there are: once it has read the lists,
@@ -113,7 +103,7 @@ func (e *Ext) Run(ctx context.Context) error {
 	told := false
 	var domains []string
 	for {
-		e.refresh(ctx)
+		e.Refresh(ctx)
 		items := e.items()
 		if len(items) == 0 && !told && ctx.Err() == nil {
 			e.tellNone()
