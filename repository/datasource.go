@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
@@ -55,6 +56,7 @@ type DataSource struct {
 	cfg      Config
 	watchdog time.Duration
 	places   chan struct{} // one for each connection
+	changes  atomic.Uint64 // made through it
 	needs    Part          // what it is used for, known before it starts
 	layout   layout        // of the devices' table, known after it has started
 	log      *slog.Logger

@@ -95,7 +95,7 @@ func (r *Devices) nodeReaders() *nodeReaders {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.readers == nil {
-		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery()}
+		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), changes: &r.ds.changes}
 	}
 	return r.readers
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -16,6 +17,11 @@ const (
 	batch = 64
 	// crowd is how many questions wait before another reader helps.
 	crowd = 16
+	// keep is how long a transaction is kept for the next questions, and rush how
+	// soon they have to come for that: to begin and end one costs locks on the
+	// file, and more than the search in it.
+	keep = 2 * time.Millisecond
+	rush = keep / 4
 )
 
 // nodeReaders look devices up by their node in an embedded database: the one
@@ -25,6 +31,7 @@ const (
 // lock on the file.
 type nodeReaders struct {
 	file, query string
+	changes     *atomic.Uint64 // grows with each change that this program makes
 
 	mu      sync.Mutex
 	free    []*nodeReader
@@ -91,6 +98,9 @@ func (rs *nodeReaders) take() *nodeReader {
 func (rs *nodeReaders) pass(r *nodeReader) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
+	if r.inside && len(rs.waiting) == 0 && (rs.closed || time.Since(r.since) >= keep) {
+		r.end()
+	}
 	switch {
 	case len(rs.waiting) > 0:
 		first := rs.waiting[0]
@@ -100,6 +110,16 @@ func (rs *nodeReaders) pass(r *nodeReader) {
 		_ = r.close() // nothing was written on it
 	default:
 		rs.free = append(rs.free, r)
+	}
+}
+
+// tidy ends a kept transaction that nobody has a question for: it would hold up
+// what the engine does about its log. A reader at work does so by itself.
+func (rs *nodeReaders) tidy(r *nodeReader) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if slices.Contains(rs.free, r) && r.inside && time.Since(r.since) >= keep {
+		r.end()
 	}
 }
 
@@ -123,6 +143,11 @@ type nodeReader struct {
 	batch                []*nodeQuestion
 	text                 []byte
 	service              string // the last one read: most devices have the same
+
+	inside bool      // a transaction is open
+	since  time.Time // from when
+	seen   uint64    // changes before it
+	last   time.Time // when it was asked the last time
 }
 
 // answer answers the batch: one's own question, and others, which it tells.
@@ -136,12 +161,17 @@ func (r *nodeReader) answer(rs *nodeReaders) {
 		clear(r.batch)
 	}()
 	err := r.connect(rs)
-	together := err == nil && len(r.batch) > 1
-	if together {
-		err = run(r.begin)
+	if err == nil {
+		err = r.enter(rs, len(r.batch) > 1)
 	}
 	for i, q := range r.batch {
 		if q.err = err; err == nil {
+			q.found, q.err = r.find(q)
+		}
+		if q.err == nil && len(q.found) == 0 && r.inside {
+			// Another program may have registered it since: "no such device" is
+			// said of the database as it is.
+			r.end()
 			q.found, q.err = r.find(q)
 		}
 		if i > 0 {
@@ -149,7 +179,29 @@ func (r *nodeReader) answer(rs *nodeReaders) {
 			q.turn <- nil
 		}
 	}
-	if together && err == nil && run(r.leave) != nil {
+}
+
+// enter begins a transaction when it pays, and ends one that is old or from
+// before a change of ours.
+func (r *nodeReader) enter(rs *nodeReaders, several bool) error {
+	now, changes := time.Now(), rs.changes.Load()
+	pays := several || now.Sub(r.last) < rush
+	r.last = now
+	if r.inside && (r.seen != changes || now.Sub(r.since) >= keep) {
+		r.end()
+	}
+	if r.inside || !pays || r.conn == nil {
+		return nil
+	}
+	r.inside, r.since, r.seen = true, now, changes
+	time.AfterFunc(keep, func() { rs.tidy(r) })
+	return run(r.begin)
+}
+
+// end ends the transaction.
+func (r *nodeReader) end() {
+	r.inside = false
+	if r.conn != nil && run(r.leave) != nil {
 		_ = r.close() // it connects again
 	}
 }
@@ -185,7 +237,7 @@ func (r *nodeReader) close() error {
 		return nil
 	}
 	c := r.conn
-	r.conn = nil
+	r.conn, r.inside = nil, false
 	return c.Close()
 }
 
@@ -196,6 +248,9 @@ func run(s *sqlite.Stmt) error {
 
 // find asks for the devices of a node.
 func (r *nodeReader) find(q *nodeQuestion) (out []Device, err error) {
+	if r.conn == nil {
+		return nil, errReadersClosed
+	}
 	s := r.search
 	s.BindText(1, q.node)
 	s.BindText(2, q.under)

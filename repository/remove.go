@@ -71,7 +71,10 @@ func (r *Devices) ClearSecondToken(ctx context.Context, d Device) error {
 		condition, rowArgs := l.row(r.ds.dialect, "", &d)
 		query, args = "UPDATE tig_push_devices SET "+l.second+" = NULL WHERE "+condition+" AND "+l.second+" = ?", append(rowArgs, d.SecondToken)
 	}
-	err := r.ds.again(ctx, func(ctx context.Context) error { return r.ds.writing().exec(ctx, query, args...) })
+	err := r.ds.again(ctx, func(ctx context.Context) error {
+		defer r.ds.changes.Add(1)
+		return r.ds.writing().exec(ctx, query, args...)
+	})
 	return r.failed("clear second token", err)
 }
 
@@ -87,7 +90,10 @@ func (r *Devices) NoteOutcome(ctx context.Context, d Device, o Outcome) error {
 		columns = append(columns, "accepted_ms", "sandbox")
 		values = []any{0, "", "", toMillis(o.Time), o.Sandbox}
 	}
-	err := r.ds.again(ctx, func(ctx context.Context) error { return r.note(ctx, &d, columns, values) })
+	err := r.ds.again(ctx, func(ctx context.Context) error {
+		defer r.ds.changes.Add(1)
+		return r.note(ctx, &d, columns, values)
+	})
 	return r.failed("note outcome", err)
 }
 

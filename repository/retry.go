@@ -29,6 +29,7 @@ const (
 // of a deadlock or the connection died. What it does must bear to be done
 // twice: the commit of the first try may have arrived.
 func (ds *DataSource) transact(ctx context.Context, do func(context.Context, session) error) error {
+	defer ds.changes.Add(1)
 	return ds.again(ctx, func(ctx context.Context) error {
 		tx, err := ds.write.BeginTx(ctx, nil)
 		if err != nil {
