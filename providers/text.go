@@ -34,7 +34,8 @@ func ShortToken(token string) string {
 
 // AppendShortToken appends a device token's [ShortToken].
 func AppendShortToken(b []byte, token string) []byte {
-	sum := sha256.Sum256([]byte(token))
+	var text [128]byte // spares an allocation
+	sum := sha256.Sum256(append(text[:0], token...))
 	return hex.AppendEncode(b, sum[:4])
 }
 

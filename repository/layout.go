@@ -62,11 +62,12 @@ func (k hashKind) sum(b []byte, text string) []byte {
 	if k.lowered {
 		text = strings.ToLower(text)
 	}
+	var in [128]byte // spares an allocation
 	if k.sha256 {
-		s := sha256.Sum256([]byte(text))
+		s := sha256.Sum256(append(in[:0], text...))
 		return append(b, s[:]...)
 	}
-	s := sha1.Sum([]byte(text))
+	s := sha1.Sum(append(in[:0], text...))
 	return append(b, s[:]...)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,19 @@ func TestCheckOfALongLine(t *testing.T) {
 	code, _, _ := tpush("check", configFile(t, strings.Repeat("{", 300_000)))
 	if took := time.Since(start); code != exitConfig || took > 10*time.Second {
 		t.Errorf("exit code %d after %v", code, took)
+	}
+}
+
+// Whoever names the home folder means the configuration there.
+func TestConfigurationBelowHome(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "etc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, defaultFile), []byte("a = 5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := tpush("dump", "--written", "--home", home); code != 0 || out != "a = 5\n" {
+		t.Errorf("exit code %d, printed %s%s", code, out, errs)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/tdsl"
@@ -22,6 +23,7 @@ type source struct {
 	text []byte // what was read; nil: nothing yet
 }
 
+// defaultFile is below the home folder.
 const defaultFile = "etc/config.tdsl"
 
 // name is the file's name.
@@ -34,7 +36,7 @@ func (s *source) name() string {
 	case s.ConfigFile != "":
 		return s.ConfigFile
 	}
-	return defaultFile
+	return filepath.Join(s.Home, defaultFile)
 }
 
 // read returns the file's text. It is read once: a pipe gives it only once.

@@ -290,6 +290,9 @@ func (s *swap) run() {
 		s.t.Fatalf("the component does not connect: %v", err)
 	}
 	s.publishAll(ctx)
+	if log := s.read("logs/tpush-console.log"); strings.Contains(log, "another service JID") {
+		s.t.Errorf("the log has devices of another service JID:\n%s", log)
+	}
 	s.t.Log(strings.TrimSpace(s.tpush("explain", "ela@example.test")))
 	doctor := exec.Command(filepath.Join(s.home, "tpush"), "doctor")
 	doctor.Dir = s.home

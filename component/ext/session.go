@@ -15,9 +15,6 @@ const (
 	// slotWait is how long a reader waits for a slot before it answers that we
 	// are busy. ejabberd ends a component with more than 10,000 stanzas waiting.
 	slotWait = 5 * time.Second
-	// handleTime is how long a handler may take. That a publish ends by then makes
-	// a context of its own unnecessary.
-	handleTime = 25 * time.Second
 	// answerTime is how long an answer is of use: ejabberd gives up after 32 s.
 	answerTime = 32 * time.Second
 )
@@ -134,9 +131,7 @@ func (e *Ext) takeSlot(busy bool) bool {
 
 func (l *link) handle(work context.Context, c *conn, q *xmpp.IQ) {
 	came := time.Now()
-	ctx, cancel := context.WithDeadline(work, came.Add(handleTime))
-	answer := l.answer(ctx, q)
-	cancel()
+	answer := l.answer(work, q)
 	<-l.ext.slots
 	if c.stream.Write(answer) != nil {
 		ctx, cancel := context.WithDeadline(work, came.Add(answerTime))

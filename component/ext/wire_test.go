@@ -347,6 +347,12 @@ func TestListsAreReadAgain(t *testing.T) {
 	e.pace = fast
 	e.cfg.PerHost, e.cfg.ServerHost, e.cfg.ConfigType = 1, "127.0.0.1", "component"
 	e.Route(func(string) (Handler, error) { return &echo{}, nil })
+	var told []string
+	e.TellDomains(func(_ context.Context, domains []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, strings.Join(domains, " "))
+	})
 	run(t, e)
 	it := Item{Domain: domain, Password: "s3cret", Type: "accept", Port: s.Port()}
 	wait := func(n int) {
@@ -366,5 +372,13 @@ func TestListsAreReadAgain(t *testing.T) {
 	wait(0)
 	if c := e.Connections(); len(c) != 0 {
 		t.Errorf("connections %+v after the item was removed", c)
+	}
+	eventually(t, "that there is no domain any more is told", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(told) == 2
+	})
+	if told[0] != domain || told[1] != "" || len(e.Domains()) != 0 {
+		t.Errorf("told of the domains %q, and there are %q", told, e.Domains())
 	}
 }

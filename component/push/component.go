@@ -61,14 +61,23 @@ func NewComponent(s *Service, cfg Config, version string, l *slog.Logger) *Compo
 	c.seen = newTraffic(s.stats)
 	c.commands = append([]command{c.registerCommand(), c.unregisterCommand()}, append(c.accountCommands(), c.adminCommands()...)...)
 	c.handlers = map[request]handler{
-		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  c.discoInfo,
-		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: c.discoItems,
+		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  limited(c.discoInfo),
+		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: limited(c.discoItems),
 		{stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:        c.ping,
 		{stanza.GetIQ, xml.Name{Space: nsVersion, Local: "query"}}:    c.softwareVersion,
-		{stanza.SetIQ, xml.Name{Space: nsCommands, Local: "command"}}: c.adHoc,
+		{stanza.SetIQ, xml.Name{Space: nsCommands, Local: "command"}}: limited(c.adHoc),
 		{stanza.SetIQ, xml.Name{Space: nsPubSub, Local: "pubsub"}}:    c.publish,
 	}
 	return c
+}
+
+// limited bounds a handler's time, as that of a publish is.
+func limited(h handler) handler {
+	return func(ctx context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, publishTime)
+		defer cancel()
+		return h(ctx, q, from)
+	}
 }
 
 // Service returns the use cases.
@@ -103,7 +112,11 @@ func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	}
 	payload, err := h(ctx, q, from)
 	if err != nil {
-		return q.Fail(stanzaError(err))
+		a := stanzaError(err)
+		if a.Condition == stanza.InternalServerError {
+			c.service.tellTrouble(q.Name.Local, err)
+		}
+		return q.Fail(a)
 	}
 	return q.Result(payload)
 }
