@@ -131,6 +131,8 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, stream.HostUnknown):
 		return "the server does not know this component's domain: add it there"
+	case errors.Is(err, stream.Conflict):
+		return "another process is connected as this component: stop it if that is not meant"
 	case errors.Is(err, stream.NotAuthorized):
 		return "the password of the item is not the server's secret for this domain, or the server (ejabberd) does not know the domain"
 	case errors.Is(err, xmpp.ErrWrongSecret):
