@@ -21,6 +21,7 @@ require (
 	mellium.im/xmpp v0.22.0
 	modernc.org/sqlite v1.61.1
 	software.sslmate.com/src/go-pkcs12 v0.7.4
+	zombiezen.com/go/sqlite v1.4.2
 )
 
 require (

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 )
 
@@ -10,7 +11,7 @@ import (
 // node. The error of a device that cannot be stored wraps [ErrInvalid].
 func (r *Devices) Import(ctx context.Context, all []Device) error {
 	if why := r.ds.layout.readOnly; why != "" {
-		return fmt.Errorf("store devices: the table tig_push_devices is only read: %s", why)
+		return fmt.Errorf("store devices: the table tig_push_devices takes no new devices: %s", why)
 	}
 	for i := range all {
 		d := &all[i]
@@ -22,6 +23,9 @@ func (r *Devices) Import(ctx context.Context, all []Device) error {
 		}
 	}
 	err := r.ds.transact(ctx, func(ctx context.Context, s session) error {
+		if tx, ok := s.conn.(preparer); ok {
+			s.conn = &prepared{tx, map[string]*sql.Stmt{}}
+		}
 		for _, d := range all { // a copy: the transaction may be tried again
 			if err := r.register(ctx, s, &d); err != nil {
 				return err

@@ -26,7 +26,7 @@ alive() {
 running() { [ -s "$TPUSH_PID" ] && alive "$(cat "$TPUSH_PID")"; }
 
 # fixed are the options that the script adds: stop waits for 20 s.
-fixed="--install-schema --drain 15s"
+fixed="--drain 15s"
 
 say() { echo "$*" >>"$TPUSH_CONSOLE_LOG"; }
 
@@ -38,7 +38,7 @@ start() {
     echo "Starting tpush: "
     say "=========================================================="
     say "STARTED tpush $(date) using:"
-    say "$TPUSH_BIN run $fixed $*" # values are masked nowhere: give secrets by env()
+    say "$TPUSH_BIN run $fixed $(echo "$*" | sed 's/\(-D[^= ]*=\)[^ ]*/\1.../g')"
     say "=========================================================="
     nohup "$TPUSH_BIN" run $fixed "$@" >>"$TPUSH_CONSOLE_LOG" 2>&1 </dev/null &
     pid=$!

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,9 +51,18 @@ push () {
 }
 `
 
+// demoPage is what makes a demo that stays show the status page.
+const demoPage = `http () {
+    management {
+        listen = '%s'
+    }
+}
+`
+
 // demo is a running demo.
 type demo struct {
 	line   *timeline
+	page   string // where the status page is, host:port; empty: there is none
 	server *exttest.Server
 	apns   *apnstest.Server
 	fcm    *fcmtest.Server
@@ -72,7 +82,7 @@ func (c *demoCommand) Run(ctx context.Context, io streams) error {
 		l = slog.New(slog.NewTextHandler(io.err, nil))
 	}
 	defer d.close()
-	if err := d.open(); err != nil {
+	if err := d.open(c.Stay); err != nil {
 		return err
 	}
 	component, wait := context.WithCancel(ctx)
@@ -86,7 +96,8 @@ func (c *demoCommand) Run(ctx context.Context, io streams) error {
 	d.steps(ctx)
 	d.finish()
 	if c.Stay && ctx.Err() == nil {
-		d.line.say("\nRunning on. The component's server listens on 127.0.0.1:%d, APNs on %s, FCM on %s. Press Ctrl-C to end.", d.server.Port(), d.apns.Addr(), d.fcm.Endpoint())
+		d.line.say("\nRunning on. The status page is at http://%s/. The component's server listens on 127.0.0.1:%d, APNs on %s, FCM on %s. Press Ctrl-C to end.",
+			d.page, d.server.Port(), d.apns.Addr(), d.fcm.Endpoint())
 		<-ctx.Done()
 	}
 	wait()
@@ -116,7 +127,7 @@ func limit(ctx context.Context, d time.Duration) context.Context {
 }
 
 // open starts the simulators and writes the files that the configuration names.
-func (d *demo) open() (err error) {
+func (d *demo) open(page bool) (err error) {
 	if d.home, err = os.MkdirTemp("", "tpush-demo-"); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
@@ -129,6 +140,12 @@ func (d *demo) open() (err error) {
 	}
 	d.apns, d.fcm = sim.apns, sim.fcm
 	config := fmt.Sprintf(demoConfig, demoDomain, demoSecret, d.server.Port(), demoTopic, d.apns.Addr(), d.fcm.Endpoint())
+	if page {
+		if d.page, err = freeAddress(); err != nil {
+			return err
+		}
+		config += fmt.Sprintf(demoPage, d.page)
+	}
 	if err := os.WriteFile(filepath.Join(d.home, "config.tdsl"), []byte(config), 0o600); err != nil {
 		return fmt.Errorf("write config.tdsl: %w", err)
 	}
@@ -138,6 +155,15 @@ func (d *demo) open() (err error) {
 		d.line.say("    %s", strings.TrimRight(line, "\n"))
 	}
 	return nil
+}
+
+// freeAddress is one of this machine that nobody listens at.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("look for a free port: %w", err)
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // serve runs the component on the configuration.

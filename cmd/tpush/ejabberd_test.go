@@ -27,6 +27,7 @@ auth_method: internal
 modules:
   mod_disco: {}
   mod_roster: {}
+  mod_version: {}
   mod_push: { include_sender: true, include_body: true }
   mod_push_keepalive: {}
   mod_stream_mgmt: {}

@@ -162,7 +162,8 @@ func shown(c *beans.Context) (*web.Program, error) {
 			if bound, err := bind([]string{k.Domain}, components); err == nil {
 				name = bound[k.Domain].name
 			}
-			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single})
+			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single,
+				Failure: k.Failure, FailureAt: k.FailureAt})
 		}
 		return out
 	}
@@ -187,13 +188,20 @@ func (f *httpFace) addREST(c *beans.Context, cfg restConfig, home string) error 
 		ContextPath: cfg.ContextPath, Hosts: cfg.Hosts, UnknownDevice: cfg.UnknownDevice,
 		PerMinute: cfg.PerMinute, PerAccount: perAccount, Proxies: server.proxies,
 	}, find, c.Logger())
+	var closed []error
 	for _, p := range server.ports {
 		k, err := p.open(certificates, server.proxies, endpoint, home, c.Logger())
 		if err != nil {
-			c.Logger().Error("a port is not opened", "port", p.port, "err", err)
+			closed = append(closed, fmt.Errorf("port %d: %w", p.port, err))
 			continue
 		}
 		f.connectors = append(f.connectors, k)
+	}
+	if len(f.connectors) == 0 {
+		return errors.Join(closed...) // nothing is left that this bean could do
+	}
+	for _, err := range closed {
+		c.Logger().Error("a port is not opened", "err", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,15 +16,41 @@ import (
 	"mellium.im/xmpp/stanza"
 )
 
-// builtProgram builds the program once for the tests that run it as a user does.
+// building builds the program, once for all tests.
+var building = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "tpush-test-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(folder, "tpush")
+	if out, err := exec.Command("go", "build", "-race", "-o", file, ".").CombinedOutput(); err != nil {
+		return folder, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// builtProgram is the program for the tests that run it as a user does.
 func builtProgram(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "tpush")
-	out, err := exec.Command("go", "build", "-race", "-o", file, ".").CombinedOutput()
+	file, err := building()
 	if err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+		t.Fatal(err)
 	}
+	built = true
 	return file
+}
+
+// built says that there is a folder to remove.
+var built bool
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built {
+		if file, err := building(); err == nil {
+			os.RemoveAll(filepath.Dir(file))
+		}
+	}
+	os.Exit(code)
 }
 
 // guideConfig is a configuration in the guide's form.
@@ -101,7 +128,7 @@ func start(t *testing.T, binary, home string) *program {
 			t.Logf("log of tpush:\n%s", p.log)
 		}
 	})
-	eventually(t, "tpush is connected", func() bool { return strings.Contains(p.log.String(), "msg=connected") })
+	eventually(t, "tpush is connected", func() bool { return strings.Contains(p.log.String(), "msg=connected bean=ext") })
 	return p
 }
 
@@ -205,10 +232,10 @@ func mainJob(t *testing.T, binary string, server *server, databaseURI string, pa
 	p = start(t, binary, home)
 	say("after a restart of tpush")
 
-	connects := strings.Count(p.log.String(), "msg=connected")
+	connects := strings.Count(p.log.String(), "msg=connected bean=ext")
 	server.stop()
 	server.restart(t)
-	eventually(t, "tpush is connected again", func() bool { return strings.Count(p.log.String(), "msg=connected") > connects })
+	eventually(t, "tpush is connected again", func() bool { return strings.Count(p.log.String(), "msg=connected bean=ext") > connects })
 	say("after a restart of the server")
 
 	alice = logIn(t, server, "alice")

@@ -101,6 +101,9 @@ func (m *matrix) run() {
 	}
 	m.t.Logf("%s\n%s", m.name, strings.Join(rows, "\n"))
 	m.stranger()
+	if m.name == "prosody" {
+		m.sixteen()
+	}
 }
 
 func (m *matrix) token() string {
@@ -229,6 +232,31 @@ func (m *matrix) kept(user, node string) bool {
 		m.t.Fatal(err)
 	}
 	return strings.Contains(string(text), node)
+}
+
+// sixteen publishes to a device that is gone until Prosody gives up: it keeps a
+// registration through fifteen such answers.
+func (m *matrix) sixteen() {
+	m.t.Helper()
+	token := m.token()
+	node := m.enable("alice", token)
+	m.apns.Script(token, matrixOutcomes[2].script)
+	m.tap.takeAnswers()
+	bob := logIn(m.t, m.server, "bob")
+	defer bob.logOut()
+	for n := 1; n <= 16; n++ {
+		bob.say("alice@a.test", "are you there?")
+		var answers []string
+		eventually(m.t, "the publish is answered", func() bool { answers = append(answers, m.tap.takeAnswers()...); return len(answers) > 0 })
+		if answers[0] != "item-not-found/cancel" {
+			m.t.Errorf("publish %d to a dead device is answered with %v", n, answers)
+		}
+		if n < 16 && !m.kept("alice", node) {
+			m.t.Errorf("dropped after %d", n)
+		}
+	}
+	eventually(m.t, "Prosody drops the registration after 16 publishes", func() bool { return !m.kept("alice", node) })
+	m.t.Log("a dead device: Prosody dropped the registration after the sixteenth item-not-found")
 }
 
 // stranger lets bob register twenty-five devices with junk for tokens, all of

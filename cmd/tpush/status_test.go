@@ -120,6 +120,10 @@ func TestStatusPage(t *testing.T) {
 	b.shoot("login")
 	b.eval(`document.getElementById("token").value = `+strconv.Quote(officeToken)+`; document.querySelector("form").submit()`, new(any))
 	eventually(t, "the page is shown after the login", func() bool { return b.text("return document.title") == "tpush: Pushes flow" })
+	b.open(page + "?token=" + officeToken)
+	if at := b.address(); at != page {
+		t.Errorf("the token stays in the address: %s", at)
+	}
 	b.complaints() // that there was no login
 	eventually(t, "devices are gone", func() bool { return o.metrics().sum("tpush_publishes_total{", `"gone"`) > 10 })
 
@@ -193,6 +197,11 @@ func (b *browser) looks(page string) {
 	}
 	b.screen(1280, "light")
 	b.open(page)
+	if tip := b.text(pointAtChart); !strings.Contains(tip, "accepted") || !strings.Contains(tip, ":") {
+		t.Errorf("the chart at the pointer says %q", tip)
+	}
+	b.shoot("desktop-tip")
+	b.open(page)
 	b.call("POST", "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "keys", "actions": []any{
 		map[string]string{"type": "keyDown", "value": "\uE004"}, map[string]string{"type": "keyUp", "value": "\uE004"}}}}})
 	if first := b.text("return document.activeElement.textContent"); first != "Skip to the content" {
@@ -258,6 +267,12 @@ func (o *office) shippedRules() {
 		}
 	}
 }
+
+// pointAtChart moves the pointer to the end of a chart and returns what is shown.
+const pointAtChart = `
+const svg = document.querySelector("#chart-publishes svg"), box = svg.getBoundingClientRect();
+svg.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: box.right - 2, clientY: box.top + 30 }));
+return document.querySelector(".tip")?.textContent || "";`
 
 // lowContrast lists texts whose contrast is below what WCAG 2.2 asks for (4.5).
 const lowContrast = `

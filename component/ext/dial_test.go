@@ -55,6 +55,9 @@ func TestDialTLS(t *testing.T) {
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", name, err, tc.want)
 		}
+		if d != nil && err != nil && !strings.Contains(explain(err), "ca-file or fingerprint") {
+			t.Errorf("%s: the advice is %q", name, explain(err))
+		}
 	}
 	plain := Item{Domain: domain, Fingerprint: pin}
 	if _, err := newDialer(&plain, home); err == nil {

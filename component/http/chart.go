@@ -6,7 +6,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -21,7 +20,7 @@ type chart struct {
 	Summary         string // in a sentence, for those who cannot see it
 	Max, Half       string // labels of the axis
 	Limit           float64
-	End             int64 // of the time that it shows, in Unix seconds
+	End             int64 // of the time that it shows, in seconds of the clock on the wall
 	Span            int   // length of that time, in seconds
 	Series          []series
 	Times           []string // below the axis, from the left
@@ -189,34 +188,35 @@ func niceLimit(most float64) float64 {
 
 // polyline is a line through the values, with a gap where there is none.
 func polyline(values []float64, limit float64) string {
-	var b strings.Builder
+	var b []byte
 	drawing := false
 	for i, v := range values {
-		if math.IsNaN(v) {
+		switch {
+		case math.IsNaN(v):
 			drawing = false
-			continue
+		case drawing:
+			b = appendPoint(b, 'L', i*chartWidth/(len(values)-1), v, limit)
+		default:
+			drawing = true
+			b = appendPoint(b, 'M', i*chartWidth/(len(values)-1), v, limit)
+			b = append(b, "h.01"...) // so that one value alone is seen
 		}
-		pen, dot := "L", ""
-		if !drawing {
-			pen, dot = "M", "h.01" // so that one value alone is seen
-		}
-		drawing = true
-		fmt.Fprintf(&b, "%s%d %s%s", pen, i*chartWidth/(len(values)-1), y(v, limit), dot)
 	}
-	return b.String()
+	return string(b)
 }
 
 // reversed continues a path along the values from the right to the left.
 func reversed(values []float64, limit float64) string {
-	var b strings.Builder
+	var b []byte
 	for i := len(values) - 1; i >= 0; i-- {
-		fmt.Fprintf(&b, "L%d %s", i*chartWidth/(len(values)-1), y(values[i], limit))
+		b = appendPoint(b, 'L', i*chartWidth/(len(values)-1), values[i], limit)
 	}
-	return b.String()
+	return string(b)
 }
 
-func y(v, limit float64) string {
-	return strconv.FormatFloat(math.Round((1-v/limit)*chartHeight*10)/10, 'f', -1, 64)
+func appendPoint(b []byte, pen byte, x int, v, limit float64) []byte {
+	b = append(strconv.AppendInt(append(b, pen), int64(x), 10), ' ')
+	return strconv.AppendFloat(b, math.Round((1-v/limit)*chartHeight*10)/10, 'f', -1, 64)
 }
 
 // count is a number as people read it: 1,234 and 0.4.

@@ -23,7 +23,8 @@ func (f *frame) charts() []chart {
 	all := []chart{f.publishChart(), f.latencyChart(), f.pushChart(), f.failureChart()}
 	for i := range all {
 		c := &all[i]
-		c.Times, c.End, c.Span = f.times(), f.end().Unix(), int(f.span.Seconds())
+		_, zone := f.end().Zone()
+		c.Times, c.End, c.Span = f.times(), f.end().Unix()+int64(zone), int(f.span.Seconds())
 		c.summarize()
 	}
 	return all

@@ -69,6 +69,10 @@ func (h *history) until(now time.Time) []point {
 	for len(out) > 1 && out[1].at.Before(from) {
 		out = out[1:]
 	}
+	// A moment is too short for a rate: what was noted just now gives way.
+	for len(out) > 1 && now.Sub(out[len(out)-1].at) < historyStep/2 {
+		out = out[:len(out)-1]
+	}
 	return append(out, last)
 }
 

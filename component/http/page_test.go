@@ -40,7 +40,7 @@ func TestPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []string{"<h1 id=\"verdict\">Pushes flow</h1>", "xmpp2.example.com:5347", "tigase:messenger:apns:1", "18,432", "25,742", "device gone", "device removed",
+	for _, want := range []string{"<h1 id=\"verdict\">Pushes flow</h1>", "xmpp2.example.com:5347", "system-shutdown <small>", "tigase:messenger:apns:1", "18,432", "25,742", "device gone", "device removed",
 		"in 211 days", "in 19 days", "&lt;script&gt;alert(1)", "Publishes by answer", "look at the phone&#39;s settings", "Last pushes to this device"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not show %q", want)
@@ -97,7 +97,7 @@ func TestVerdict(t *testing.T) {
 		want   string
 	}{
 		"well":             {func(*office) {}, levelGood, ""},
-		"not connected":    {func(o *office) { o.connections[1].Live = 0 }, levelBad, "push.example.com is not connected to the XMPP server at xmpp2.example.com:5347."},
+		"not connected":    {func(o *office) { o.connections[1].Live = 0 }, levelBad, "push.example.com is not connected to the XMPP server at xmpp2.example.com:5347: the server closed the stream: system-shutdown."},
 		"no server":        {func(o *office) { o.connections = nil }, levelBad, "No XMPP server is configured."},
 		"store":            {func(o *office) { o.store = http.ErrHandlerTimeout }, levelBad, "The database does not answer"},
 		"no provider":      {func(o *office) { o.providers = nil }, levelBad, "'push' has no provider"},

@@ -33,8 +33,8 @@ func (p *Program) judge(ctx context.Context, now time.Time) verdict {
 	var all []finding
 	for _, k := range p.Connections() {
 		if k.Live == 0 {
-			all = append(all, finding{levelBad, fmt.Sprintf("%s is not connected to the XMPP server at %s.", k.Domain, k.Server),
-				"Look whether the server runs, listens for components at this address and knows this domain and its password; the log says which of them it is."})
+			all = append(all, finding{levelBad, fmt.Sprintf("%s is not connected to the XMPP server at %s%s.", k.Domain, k.Server, because(k.Failure)),
+				"Look whether the server runs, listens for components at this address, and knows this domain and its password."})
 		}
 	}
 	if len(p.Connections()) == 0 {
@@ -52,6 +52,14 @@ func (p *Program) judge(ctx context.Context, now time.Time) verdict {
 		}
 	}
 	return conclude(all)
+}
+
+// because adds a reason to a sentence, if there is one.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + strings.TrimSuffix(why, ".")
 }
 
 // askStore asks the store, but not for longer than a page may take.

@@ -100,6 +100,10 @@ func (s *Service) SyncCertificates(ctx context.Context) error {
 			s.versions.set(p.ID, version)
 			err = s.set.UseCertificate(p.ID, asPushed(cert))
 		}
+		if errors.Is(err, providers.ErrCertificateFixed) {
+			s.log.Info("the stored certificate is not used", "provider", p.ID, "err", err)
+			continue
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("provider %s: stored certificate: %w", p.ID, err))
 			continue

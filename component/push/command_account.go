@@ -76,7 +76,7 @@ func (r *commandRequest) account() (string, error) {
 		return "", &InputError{Text: fmt.Sprintf("%s: %q is not the address of a user", fieldUser, abbreviate(named))}
 	}
 	if !j.Bare().Equal(own) && !r.others {
-		return "", ErrForbidden
+		return "", errOthers
 	}
 	return j.Bare().String(), nil
 }

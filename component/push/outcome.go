@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/repository"
@@ -30,6 +31,9 @@ var ErrNotFound = repository.ErrNotFound
 // ErrForbidden means that the sender may not do this.
 var ErrForbidden = errors.New("forbidden")
 
+// errOthers means that a command names another user, and the sender may not.
+var errOthers = fmt.Errorf("%w: you may deal with your own devices only", ErrForbidden)
+
 // ErrNotAllowed means that the sender may not run a command.
 var ErrNotAllowed = errors.New("not allowed")
 
@@ -54,6 +58,8 @@ func stanzaError(err error) stanza.Error {
 	switch {
 	case errors.Is(err, ErrNotAllowed):
 		return xmpp.NewError(stanza.Cancel, stanza.NotAllowed, "You are not allowed to execute this command!")
+	case errors.Is(err, errOthers):
+		return xmpp.NewError(stanza.Auth, stanza.Forbidden, "You may deal with your own devices only.")
 	case errors.Is(err, ErrForbidden):
 		return xmpp.NewError(stanza.Auth, stanza.Forbidden, "")
 	case errors.Is(err, repository.ErrNotFound):

@@ -152,8 +152,13 @@ func (s *Service) key(service string, account jid.JID, r Registration) (provider
 }
 
 // abbreviate keeps what somebody sent short enough to be repeated in a sentence.
-func abbreviate(s string) string {
-	const most = 100
+func abbreviate(s string) string { return shorten(s, 100) }
+
+// shorten cuts a text after so many characters.
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}

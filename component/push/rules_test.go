@@ -27,6 +27,7 @@ func TestRules(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -93,7 +94,7 @@ func (r *ruleWorld) open() {
 		return
 	}
 	r.world = newWorld(r.t, r.configure)
-	r.service.SendThrough(&r.sent, service)
+	r.service.SendThrough(&r.sent, func() string { return service })
 	r.ShowConfig(func() (string, error) { return "push () {\n    domain = 'push.example.com'\n}\n", nil })
 	r.prepare()
 }

@@ -58,6 +58,11 @@ func parse(attr, address string) (jid.JID, error) {
 // Request reports whether the IQ wants an answer: type get or set.
 func (q *IQ) Request() bool { return q.Type == stanza.GetIQ || q.Type == stanza.SetIQ }
 
+// Answer reports whether the IQ is an answer, to which nothing is said: type
+// result or error. One without a type, or of an unknown one, is neither this nor
+// a request.
+func (q *IQ) Answer() bool { return q.Type == stanza.ResultIQ || q.Type == stanza.ErrorIQ }
+
 // Decode reads the payload into v, as [xml.Unmarshal] does.
 func (q *IQ) Decode(v any) error {
 	if err := xml.Unmarshal(q.Payload, v); err != nil {

@@ -83,7 +83,11 @@ func (c credential) load(now time.Time) (*identity, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s-file: %s: %w", c.name, c.file, err)
 	case now.After(id.expires):
-		return id, fmt.Errorf("%s-file: %s: the certificate expired on %s: %w", c.name, c.file, id.expires.Format(time.DateOnly), errExpired)
+		err = fmt.Errorf("%s-file: %s: the certificate expired on %s: %w", c.name, c.file, id.expires.Format(time.DateOnly), errExpired)
+		if c.name == "cert" { // the one that can be in the database instead
+			err = fmt.Errorf("%w; or remove 'cert-file' and set it with the command Set APNS certificate", err)
+		}
+		return id, err
 	}
 	return id, nil
 }
@@ -125,6 +129,9 @@ func parseP12(data []byte, password string) (tls.Certificate, error) {
 	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
 	if errors.Is(err, pkcs12.ErrIncorrectPassword) {
 		return tls.Certificate{}, errPassword
+	}
+	if err != nil && strings.Contains(err.Error(), "private key missing") { // the library has no type for it
+		return tls.Certificate{}, errors.New("it holds no private key: export the certificate together with its key")
 	}
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("it is neither a .p12 with one key nor a PEM file: %w", err)

@@ -48,7 +48,7 @@ func TestForms(t *testing.T) {
 		{cert: "cert.pem", key: "pbes2-3des-sha1.key", chain: 1},
 		{cert: "cert.pem", key: "scrypt.key", err: "openssl pkcs8 -topk8 -v2 aes256"},
 		{cert: "cert.pem", err: "it holds no private key"},
-		{cert: "no-key.p12", err: "one key"},
+		{cert: "no-key.p12", err: "it holds no private key: export the certificate"},
 	} {
 		t.Run(tc.cert+" "+tc.key, func(t *testing.T) {
 			id, err := parseIdentity(form(t, tc.cert), form(t, tc.key), formsPassword)

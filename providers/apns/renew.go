@@ -58,6 +58,21 @@ func (p *Provider) UseCertificate(c providers.Certificate) error {
 	return nil
 }
 
+// Reload reads the certificates or the key again, when the configuration names
+// files. After an error, also of an expired certificate, those in use stay.
+func (p *Provider) Reload() error {
+	s, err := p.maker.fromFiles()
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", p.maker.name, err)
+	}
+	if s == nil {
+		return nil
+	}
+	p.use(s)
+	p.log.Info("certificate or key read again", "topic", s.style.topic)
+	return nil
+}
+
 // Expiries are the certificates in use with the days on which they expire.
 func (p *Provider) Expiries() []providers.Expiry {
 	s := p.sender.Load()

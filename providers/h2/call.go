@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -91,10 +92,18 @@ func (k *call) take(req *http.Request) error {
 // response makes the answer.
 func (k *call) response(req *http.Request) *http.Response {
 	resp := &http.Response{
-		StatusCode: k.status, Status: http.StatusText(k.status),
+		StatusCode: k.status, Status: statusLine(k.status),
 		Proto: "HTTP/2.0", ProtoMajor: 2,
 		Header: k.header, Request: req,
 	}
 	setBody(resp, k.answer)
 	return resp
+}
+
+// statusLine is a status as [http.Response] has it.
+func statusLine(status int) string {
+	if status == http.StatusOK {
+		return "200 OK"
+	}
+	return strconv.Itoa(status) + " " + http.StatusText(status)
 }

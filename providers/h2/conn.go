@@ -201,8 +201,8 @@ func (c *conn) abandon(k *call) bool {
 	}
 	c.take(k)
 	_ = c.writer.WriteRSTStream(k.id, http2.ErrCodeCancel)
+	c.flushSoon()
 	c.mu.Unlock()
-	c.flush()
 	return true
 }
 

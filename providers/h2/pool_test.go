@@ -2,10 +2,8 @@ package h2
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // burst makes n requests at once and counts their fates.
@@ -223,238 +220,6 @@ func TestConnectionWindow(t *testing.T) {
 	})
 }
 
-// TestHang: a server that says nothing any more is found by a ping, the
-// connection replaced; what was under way is unknown, what comes later is sent.
-func TestHang(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, _, dials := wire(t, Options{Connections: 1}, func(s *peer) {
-			s.settings()
-			if s.n > 0 {
-				s.each(func(id uint32, _ string) error { return s.answer(id, 200, "") })
-				return
-			}
-			_, _ = io.Copy(io.Discard, s.conn)
-		})
-		began := time.Now()
-		fates := burst(t, tr, 50, time.Minute)
-		if fates["unknown"] != 50 || time.Since(began) > busySilence+pingTimeout {
-			t.Errorf("fates %v after %v", fates, time.Since(began))
-		}
-		if fates := burst(t, tr, 50, time.Minute); fates["200"] != 50 || dials.Load() != 2 {
-			t.Errorf("fates %v on %d connections", fates, dials.Load())
-		}
-	})
-}
-
-// TestHangWithPings: one that answers pings but no requests is replaced, too.
-func TestHangWithPings(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, _, dials := wire(t, Options{Connections: 1}, func(s *peer) {
-			s.settings()
-			s.each(func(id uint32, _ string) error {
-				if s.n > 0 {
-					return s.answer(id, 200, "")
-				}
-				return nil
-			})
-		})
-		if fates := burst(t, tr, 5, 10*time.Second); fates["unknown"] != 5 {
-			t.Errorf("fates %v", fates)
-		}
-		if fates := burst(t, tr, 5, 10*time.Second); fates["200"] != 5 || dials.Load() != 2 {
-			t.Errorf("fates %v on %d connections", fates, dials.Load())
-		}
-	})
-}
-
-// TestIdle: a connection that has died in silence is found without a request.
-func TestIdle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, p, dials := wire(t, Options{Connections: 2}, func(s *peer) {
-			s.settings()
-			if s.n == 0 {
-				_, _ = io.Copy(io.Discard, s.conn)
-				return
-			}
-			s.each(func(id uint32, _ string) error { return s.answer(id, 200, "") })
-		})
-		tr.Open()
-		synctest.Wait()
-		if dials.Load() != 2 {
-			t.Fatalf("%d connections before any request", dials.Load())
-		}
-		time.Sleep(defaultPing + pingTimeout + time.Second)
-		synctest.Wait()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if dials.Load() != 3 || p.usable() != 2 {
-			t.Errorf("%d dialled, %d usable", dials.Load(), p.usable())
-		}
-	})
-}
-
-// TestHalfResponse: an answer that breaks off is none.
-func TestHalfResponse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, _, _ := wire(t, Options{}, func(s *peer) {
-			s.settings()
-			s.each(func(id uint32, _ string) error {
-				s.block.Reset()
-				_ = s.enc.WriteField(hpack.HeaderField{Name: ":status", Value: "400"})
-				_ = s.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: s.block.Bytes(), EndHeaders: true})
-				_ = s.WriteData(id, false, []byte(`{"rea`))
-				return errors.New("enough")
-			})
-		})
-		if fates := burst(t, tr, 1, time.Minute); fates["unknown"] != 1 {
-			t.Errorf("fates %v", fates)
-		}
-	})
-}
-
-// TestProbation: until the first request is answered with 200, there is one at a
-// time.
-func TestProbation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var order []uint32
-		tr, _, _ := wire(t, Options{Connections: 1, Probation: true}, func(s *peer) {
-			s.settings(limitStreams, 50)
-			s.each(func(id uint32, _ string) error {
-				order = append(order, id)
-				switch len(order) {
-				case 1, 2:
-					time.Sleep(time.Second) // the others could come meanwhile
-					return s.answer(id, []int{401, 200}[len(order)-1], "")
-				case 12:
-					for _, id := range order[2:] {
-						if err := s.answer(id, 200, ""); err != nil {
-							return err
-						}
-					}
-				}
-				return nil
-			})
-		})
-		fates := burst(t, tr, 12, time.Minute)
-		if len(order) != 12 || fates["401"] != 1 || fates["200"] != 11 {
-			t.Errorf("fates %v of %v", fates, order)
-		}
-	})
-}
-
-// TestBackoff: a server that refuses connections is asked again with growing
-// pauses, and nobody waits for it in vain.
-func TestBackoff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, p, _ := wire(t, Options{}, nil)
-		var attempts atomic.Int32
-		p.dial = func(context.Context) (net.Conn, error) {
-			attempts.Add(1)
-			return nil, errors.New("no route")
-		}
-		tr.Open()
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		if n := attempts.Load(); n < 20 || n > 60 {
-			t.Errorf("%d attempts in ten minutes", n)
-		}
-		began := time.Now()
-		_, err := post(t.Context(), tr, "/", "{}")
-		if fate(nil, err) != "not sent" || !strings.Contains(err.Error(), "no route") || time.Since(began) > worthWaiting {
-			t.Errorf("after %v: %v", time.Since(began), err)
-		}
-	})
-}
-
-// TestShortLived: a server that ends each connection at once is not asked in a
-// loop.
-func TestShortLived(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, _, dials := wire(t, Options{}, func(s *peer) {
-			s.settings()
-			_ = s.WriteGoAway(0, http2.ErrCodeEnhanceYourCalm, []byte(`{"reason":"BadCertificate"}`))
-			s.each(func(uint32, string) error { return nil })
-		})
-		tr.Open()
-		time.Sleep(10 * time.Minute)
-		synctest.Wait()
-		if n := dials.Load(); n < 20 || n > 60 {
-			t.Errorf("%d connections in ten minutes", n)
-		}
-		_, err := post(t.Context(), tr, "/", "{}")
-		var away *GoAway
-		if fate(nil, err) != "not sent" || !errors.As(err, &away) || away.Text != `{"reason":"BadCertificate"}` {
-			t.Errorf("error %v", err)
-		}
-	})
-}
-
-// TestDrain: a transport whose place another has taken answers what is under
-// way and what comes late, and then has no connection.
-func TestDrain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, p, _ := wire(t, Options{}, func(s *peer) {
-			s.settings()
-			s.each(func(id uint32, path string) error {
-				if path == "/slow" {
-					time.Sleep(time.Second)
-				}
-				return s.answer(id, 200, "")
-			})
-		})
-		tr.Open()
-		var all sync.WaitGroup
-		all.Go(func() {
-			if got := fate(post(t.Context(), tr, "/slow", "{}")); got != "200" {
-				t.Errorf("the request under way: %s", got)
-			}
-		})
-		synctest.Wait()
-		tr.Drain()
-		if got := fate(post(t.Context(), tr, "/late", "{}")); got != "200" {
-			t.Errorf("a late request: %s", got)
-		}
-		all.Wait()
-		synctest.Wait()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if len(p.conns) > 0 {
-			t.Errorf("%d connections are left", len(p.conns))
-		}
-	})
-}
-
-// TestGivingUp: requests that nobody waits for any more free their places, on
-// the connection and in the queue.
-func TestGivingUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var resets atomic.Int32
-		tr, p, _ := wire(t, Options{Connections: 1}, func(s *peer) {
-			s.settings(limitStreams, 10)
-			for {
-				f, err := s.ReadFrame()
-				if err != nil {
-					return
-				}
-				if f.Header().Type == http2.FrameRSTStream {
-					resets.Add(1)
-				}
-			}
-		})
-		// When the first ten give up, some of the others may be sent before they do.
-		fates := burst(t, tr, 30, time.Second)
-		if fates["unknown"] < 10 || fates["unknown"]+fates["not sent"] != 30 {
-			t.Errorf("fates %v", fates)
-		}
-		synctest.Wait()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.waiting.Len() != 0 || p.conns[0].active != 0 || int(resets.Load()) != fates["unknown"] {
-			t.Errorf("%d wait, %d active, %d reset", p.waiting.Len(), p.conns[0].active, resets.Load())
-		}
-	})
-}
-
 // TestFirstCome: requests that wait are served in the order of the calls.
 func TestFirstCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -478,30 +243,6 @@ func TestFirstCome(t *testing.T) {
 		all.Wait()
 		if fmt.Sprint(order) != fmt.Sprint(want) {
 			t.Errorf("order %v", order)
-		}
-	})
-}
-
-// TestClosed: the end of the transport is the end of what is under way.
-func TestClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tr, _, _ := wire(t, Options{Connections: 1}, func(s *peer) {
-			s.settings(limitStreams, 1)
-			_, _ = io.Copy(io.Discard, s.conn)
-		})
-		var all sync.WaitGroup
-		for range 2 {
-			all.Go(func() {
-				if _, err := post(t.Context(), tr, "/", "{}"); !errors.Is(err, errClosed) {
-					t.Errorf("error %v", err)
-				}
-			})
-		}
-		synctest.Wait()
-		tr.Close()
-		all.Wait()
-		if _, err := post(t.Context(), tr, "/", "{}"); !errors.Is(err, errClosed) || fate(nil, err) != "not sent" {
-			t.Errorf("afterwards: %v", err)
 		}
 	})
 }

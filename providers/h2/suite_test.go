@@ -178,7 +178,11 @@ func freePort(t *testing.T) string {
 // launch starts a server's program and waits until it listens.
 func launch(t *testing.T, address string, args ...string) {
 	t.Helper()
-	cmd := exec.Command(args[0], args[1:]...)
+	program, err := exec.LookPath(args[0])
+	if err != nil {
+		program = filepath.Join("/usr/sbin", args[0]) // not everybody's path has it
+	}
+	cmd := exec.Command(program, args[1:]...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {

@@ -202,8 +202,8 @@ func (c *conn) flush() {
 	}
 }
 
-// flushSoon is flush for the reading goroutine, which must not wait for a server
-// that reads nothing. c.mu is held.
+// flushSoon is flush for those who must not wait for a server that reads nothing:
+// the reading goroutine, and who has run out of time. c.mu is held.
 func (c *conn) flushSoon() {
 	if !c.flushing && c.err == nil && c.out.Len() > 0 {
 		c.flushing = true

@@ -19,7 +19,7 @@
     const now = document.getElementById("verdict").textContent;
     if (now !== verdict) said.textContent = document.title = "tpush: " + (verdict = now);
     root.className = "live";
-    fresh.textContent = "live, " + new Date().toLocaleTimeString();
+    fresh.textContent = "live, " + new Date().toLocaleTimeString([], { hour12: false });
   };
   const loop = async () => {
     if (!paused && !document.hidden) {
@@ -60,7 +60,7 @@
       row.append(name.textContent);
       row.appendChild(document.createElement("b")).textContent = shown(value, unit);
     }
-    tip.prepend(new Date((svg.dataset.end - svg.dataset.span * (1 - x / width)) * 1000).toLocaleTimeString());
+    tip.prepend(new Date((svg.dataset.end - svg.dataset.span * (1 - x / width)) * 1000).toISOString().slice(11, 19));
     figure.append(tip);
     const right = event.clientX - outer.left > outer.width / 2;
     tip.style.top = box.top - outer.top + 8 + "px";
