@@ -292,12 +292,13 @@ func TestTopicAndCalls(t *testing.T) {
 		err    string
 		sandox bool
 	}{
-		"subject":          {cert: apnstest.Certificate{UID: topic}, want: topic},
+		"subject":          {cert: apnstest.Certificate{UID: topic}, want: topic, calls: true},
+		"not for calls":    {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, want: topic},
 		"extension":        {cert: apnstest.Certificate{UID: "x", Topics: []string{"com.a", "com.a.voip", "com.a.complication"}}, want: "com.a", calls: true},
-		"configured":       {cert: apnstest.Certificate{UID: topic}, topic: "com.other", want: "com.other"},
+		"configured":       {cert: apnstest.Certificate{UID: topic}, topic: "com.other", want: "com.other", calls: true},
 		"contradicted":     {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, topic: "com.other", err: "the certificate is not for com.other but for com.example.app"},
-		"development only": {cert: apnstest.Certificate{UID: topic, Development: true}, want: topic, sandox: true},
-		"both":             {cert: apnstest.Certificate{UID: topic, Development: true, Production: true}, want: topic},
+		"development only": {cert: apnstest.Certificate{UID: topic, Development: true}, want: topic, calls: true, sandox: true},
+		"both":             {cert: apnstest.Certificate{UID: topic, Development: true, Production: true}, want: topic, calls: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()

@@ -96,7 +96,7 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 	case err != nil:
 		return nil, err
 	}
-	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), second != nil && !expired || first.lists(topic+voipSuffix))
+	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), callsWith(first, second, expired, topic))
 	s.expiries = []providers.Expiry{{What: from, At: first.expires, Detail: first.String()}}
 	if s.first, err = m.connect(first); err != nil {
 		return nil, err
@@ -109,6 +109,16 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 		}
 	}
 	return s, err
+}
+
+// callsWith reports whether calls ring: with a second certificate while that
+// lasts, else with the first if it may be for them. One that does not list its
+// topics is tried: when Apple refuses it, calls go as alerts.
+func callsWith(first, second *identity, expired bool, topic string) bool {
+	if second == nil {
+		return first.has(topic + voipSuffix)
+	}
+	return !expired || first.lists(topic+voipSuffix)
 }
 
 // sender makes one without connections.
