@@ -129,7 +129,9 @@ func (x *notificationXML) notification(tigase bool) providers.Notification {
 	n := providers.Notification{Priority: priority(x.Priority)}
 	if x.Form != nil {
 		n.Sender = x.Form.Value("last-message-sender")
-		n.Body = x.Form.Value("last-message-body")
+		if text := x.Form.Text("last-message-body"); strings.TrimSpace(text) != "" {
+			n.Body = text // white space at its ends is the message's
+		}
 		if count, err := strconv.Atoi(x.Form.Value("message-count")); err == nil && count >= 0 {
 			n.Count = &count
 		}
