@@ -218,7 +218,7 @@ func (d *DeviceReport) failed(p *ProviderState, at time.Time) string {
 		last := &d.Outcomes[0]
 		when, reason, kind = last.Time, last.Reason, last.Kind
 		if last.Status == 0 {
-			ours = last.Text // it never came to asking
+			ours = strings.TrimPrefix(last.Text, kind+": ") // it never came to asking
 		}
 	} else {
 		when, reason = d.LastFailure.Time, d.LastFailure.Reason
