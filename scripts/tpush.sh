@@ -26,7 +26,7 @@ alive() {
 running() { [ -s "$TPUSH_PID" ] && alive "$(cat "$TPUSH_PID")"; }
 
 # fixed are the options that the script adds: stop waits for 20 s.
-fixed="--install-schema --drain 15s"
+fixed="--drain 15s"
 
 say() { echo "$*" >>"$TPUSH_CONSOLE_LOG"; }
 

@@ -21,6 +21,7 @@ import (
 type benchCommand struct {
 	Accounts int               `help:"Accounts with a device each." default:"1000"`
 	Pushes   int               `help:"Publishes in all." default:"20000"`
+	Warm     int               `help:"Publishes before them that are not measured (-1: one for each account)." default:"-1"`
 	Window   int               `help:"Publishes that wait for their answer at a time." default:"256"`
 	Rate     float64           `help:"Publishes a second, offered whether or not answers come; latency then counts from the time when one was due (0: as fast as the window allows)." default:"0"`
 	Mix      map[string]int    `help:"Shares of the kinds plain, encrypted, call, empty." default:"plain=1" mapsep:","`
@@ -104,10 +105,7 @@ func (b *benchRun) measure(ctx context.Context) (r *benchResult, err error) {
 		return nil, err
 	}
 	r, err = b.load(ctx, subject.Process.Pid)
-	if err = firstOf(err, stopProcess(subject)); err == nil && b.program == "" {
-		err = r.internals(b.report.Bytes(), b.Accounts+b.Pushes)
-	}
-	return r, err
+	return r, firstOf(err, stopProcess(subject))
 }
 
 // configure writes the configuration of the measured program.

@@ -55,11 +55,19 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 	if err != nil {
 		return nil, fmt.Errorf("register devices: %w", err)
 	}
+	p := &publisher{server: b.server, nodes: nodes, kinds: b.kinds}
+	if err := b.warm(ctx, p); err != nil {
+		return nil, fmt.Errorf("publish before the measurement: %w", err)
+	}
+	p.took, p.answers = make([]time.Duration, b.Pushes), r.Answers
+	inBefore, err := b.inside.ask()
+	if err != nil {
+		return nil, err
+	}
 	before, err := usageOf(pid)
 	if err != nil {
 		return nil, err
 	}
-	p := &publisher{server: b.server, nodes: nodes, kinds: b.kinds, took: make([]time.Duration, b.Pushes), answers: r.Answers}
 	began := time.Now()
 	if b.Rate > 0 {
 		err = p.offered(ctx, b.Rate)
@@ -74,8 +82,24 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 	if err != nil {
 		return nil, err
 	}
+	inAfter, err := b.inside.ask()
+	if err != nil {
+		return nil, err
+	}
 	r.fill(p.took, took, before, after)
+	r.internals(inBefore, inAfter, b.Pushes)
 	return r, nil
+}
+
+// warm publishes before the measurement: every device has then had its first
+// push, whose outcome is written to the database.
+func (b *benchRun) warm(ctx context.Context, p *publisher) error {
+	n := b.Warm
+	if n < 0 {
+		n = b.Accounts
+	}
+	p.took, p.answers = make([]time.Duration, n), map[string]int{}
+	return inParallel(b.Window, n, func(i int) error { return p.publish(ctx, i, time.Now()) })
 }
 
 // register gives every account a device and returns the nodes. Other programs

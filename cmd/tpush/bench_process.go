@@ -10,8 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,58 +27,7 @@ type benchRun struct {
 	log     io.Writer
 	home    string
 	server  *exttest.Server
-	report  bytes.Buffer // what the measured program prints at its end
-}
-
-// measuredCommand is the program itself, which counts its goroutines while it
-// runs, and prints their highest number at its end.
-type measuredCommand struct {
-	runCommand
-	Profile string `help:"Write a CPU profile to a file." placeholder:"FILE"`
-}
-
-// measured is what it prints.
-type measured struct {
-	Goroutines int    `json:"goroutines"`
-	Mallocs    uint64 `json:"mallocs"`
-	GCs        uint32 `json:"gcs"`
-}
-
-// Run implements the command.
-func (c *measuredCommand) Run(ctx context.Context, io streams) error {
-	if c.Profile != "" {
-		f, err := os.Create(c.Profile)
-		if err != nil {
-			return fmt.Errorf("write the profile: %w", err)
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			return fmt.Errorf("write the profile: %w", err)
-		}
-		defer pprof.StopCPUProfile()
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	var m measured
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for tick := time.NewTicker(20 * time.Millisecond); ; {
-			select {
-			case <-ctx.Done():
-				tick.Stop()
-				return
-			case <-tick.C:
-				m.Goroutines = max(m.Goroutines, runtime.NumGoroutine())
-			}
-		}
-	}()
-	err := c.runCommand.Run(ctx, io)
-	cancel()
-	<-done
-	var memory runtime.MemStats
-	runtime.ReadMemStats(&memory)
-	m.Mallocs, m.GCs = memory.Mallocs, memory.NumGC
-	return firstOf(err, json.NewEncoder(io.out).Encode(m))
+	inside  *insider // nil with another program
 }
 
 // simulator is the process of the simulators.
@@ -126,7 +73,7 @@ func (s *simulator) stop() (counts map[string]int, err error) {
 
 // startSubject starts the measured program. What it logs from warnings on is
 // shown.
-func (b *benchRun) startSubject(ctx context.Context, at simulated) (*exec.Cmd, error) {
+func (b *benchRun) startSubject(ctx context.Context, at simulated) (cmd *exec.Cmd, err error) {
 	var args []string
 	if b.program == "" {
 		file, err := b.configure(at)
@@ -138,11 +85,14 @@ func (b *benchRun) startSubject(ctx context.Context, at simulated) (*exec.Cmd, e
 		args = []string{"-server", "127.0.0.1:" + strconv.Itoa(b.server.Port()), "-domain", demoDomain, "-secret", demoSecret,
 			"-apns", at.APNs, "-topic", demoTopic, "-home", b.home, "-accounts", strconv.Itoa(b.Accounts)}
 	}
-	cmd := exec.CommandContext(ctx, cmp.Or(b.program, b.self), args...)
+	cmd = exec.CommandContext(ctx, cmp.Or(b.program, b.self), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
-	b.report.Reset()
-	cmd.Stdout = &b.report
+	if b.program == "" {
+		if b.inside, err = newInsider(cmd); err != nil {
+			return nil, err
+		}
+	}
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -24,8 +23,9 @@ type benchResult struct {
 	RSS        int64          `json:"rss_kb"` // after the last answer
 	PeakRSS    int64          `json:"peak_rss_kb"`
 	Threads    int64          `json:"threads"`
-	Goroutines int            `json:"goroutines,omitempty"`          // at most; tpush only
-	Mallocs    float64        `json:"mallocs_per_request,omitempty"` // over registrations and publishes; tpush only
+	Goroutines int            `json:"goroutines,omitempty"`       // at most; tpush only
+	Mallocs    float64        `json:"mallocs_per_push,omitempty"` // tpush only, as the next
+	Bytes      float64        `json:"bytes_per_push,omitempty"`   // allocated
 	Registered float64        `json:"registrations_per_second,omitempty"`
 }
 
@@ -40,14 +40,11 @@ func (r *benchResult) fill(latency []time.Duration, took time.Duration, before, 
 	r.P50, r.P95, r.P99, r.Max = at(50), at(95), at(99), latency[n-1]
 }
 
-// internals takes what the measured program prints of itself.
-func (r *benchResult) internals(printed []byte, requests int) error {
-	var m measured
-	if err := json.Unmarshal(printed, &m); err != nil {
-		return fmt.Errorf("read what the program prints at its end (%q): %w", printed, err)
-	}
-	r.Goroutines, r.Mallocs = m.Goroutines, float64(m.Mallocs)/float64(requests)
-	return nil
+// internals takes what the measured program told at both ends.
+func (r *benchResult) internals(before, after measured, pushes int) {
+	r.Goroutines = int(after.Goroutines)
+	r.Mallocs = float64(after.Mallocs-before.Mallocs) / float64(pushes)
+	r.Bytes = float64(after.Bytes-before.Bytes) / float64(pushes)
 }
 
 // print shows each program's rounds by their medians, and what the others cost
@@ -92,9 +89,9 @@ func (r *benchReport) printRatios(w io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s answered %s\n", name, strings.ReplaceAll(strings.Join(lines, "; or "), "map", ""))
 	}
-	_, err := fmt.Fprintf(w, "tpush registered %.0f devices/s; it had %.0f goroutines at most and made %.0f allocations per request, registrations counted\n",
+	_, err := fmt.Fprintf(w, "tpush registered %.0f devices/s; it had %.0f goroutines at most and made %.1f allocations of %.0f bytes per push\n",
 		median(own, func(b *benchResult) float64 { return b.Registered }), median(own, func(b *benchResult) float64 { return float64(b.Goroutines) }),
-		median(own, func(b *benchResult) float64 { return b.Mallocs }))
+		median(own, func(b *benchResult) float64 { return b.Mallocs }), median(own, func(b *benchResult) float64 { return b.Bytes }))
 	return err
 }
 

@@ -92,7 +92,7 @@ func TestScript(t *testing.T) {
 	s.expect(1, `Already Running!!`, "start")
 	s.expect(1, `Already Running!!`, "run")
 	console := s.read("logs/tpush-console.log")
-	for _, want := range []string{"==========", "STARTED tpush ", "called with run --install-schema --drain 15s --config-file etc/config.tdsl -Dvhost=a.test, in " + s.home} {
+	for _, want := range []string{"==========", "STARTED tpush ", "called with run --drain 15s --config-file etc/config.tdsl -Dvhost=a.test, in " + s.home} {
 		if !strings.Contains(console, want) {
 			t.Errorf("the console log has no %q:\n%s", want, console)
 		}
@@ -137,7 +137,7 @@ func TestScriptWithTigasesParameters(t *testing.T) {
 	s.write("logs/tigase.pid", "1\n")
 	s.write("logs/tigase.log.0", "")
 	s.expect(0, `tpush running pid=`, "start", "etc/tigase.conf", "--debug")
-	if console := s.read("logs/tpush-console.log"); !strings.Contains(console, "called with run --install-schema --drain 15s --config-file etc/config.tdsl -Dvhost=b.test --debug, in") {
+	if console := s.read("logs/tpush-console.log"); !strings.Contains(console, "called with run --drain 15s --config-file etc/config.tdsl -Dvhost=b.test --debug, in") {
 		t.Errorf("console log:\n%s", console)
 	}
 	s.expect(0, `tpush terminated`, "stop")

@@ -105,6 +105,7 @@ func TestSwap(t *testing.T) {
 	for engine, uri := range uris {
 		for _, form := range swapForms {
 			t.Run(engine+"/"+form.name, func(t *testing.T) {
+				t.Parallel() // most of it is waiting
 				s := newSwap(t, binary, form, uri)
 				s.asJavaLeavesIt()
 				s.run()
@@ -213,7 +214,6 @@ func (s *swap) asJavaLeavesIt() {
 	s.t.Helper()
 	s.tpush("schema", "install")
 	if s.form.stored {
-		s.t.Setenv("CERT_PASSWORD", "Pa$$w0rd")
 		s.tpush("certificate", "set", s.form.apns, "apns-cert.p12", "--password-env", "CERT_PASSWORD")
 	}
 	cfg := repository.Defaults()
@@ -259,7 +259,7 @@ func sha1Hex(text string) string {
 func (s *swap) tpush(args ...string) string {
 	s.t.Helper()
 	cmd := exec.Command(filepath.Join(s.home, "tpush"), args...)
-	cmd.Dir = s.home
+	cmd.Dir, cmd.Env = s.home, append(os.Environ(), "CERT_PASSWORD=Pa$$w0rd")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("tpush %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -290,6 +290,9 @@ func (s *swap) run() {
 		s.t.Fatalf("the component does not connect: %v", err)
 	}
 	s.publishAll(ctx)
+	if log := s.read("logs/tpush-console.log"); strings.Contains(log, "another service JID") {
+		s.t.Errorf("the log has devices of another service JID:\n%s", log)
+	}
 	s.t.Log(strings.TrimSpace(s.tpush("explain", "ela@example.test")))
 	doctor := exec.Command(filepath.Join(s.home, "tpush"), "doctor")
 	doctor.Dir = s.home
