@@ -66,7 +66,7 @@ func newOffice(t *testing.T) *office {
 	}
 	t.Cleanup(o.sim.close)
 	config := fmt.Sprintf(officeConfig, demoDomain, demoSecret, o.server.Port(), demoTopic, o.sim.apns.Addr(), o.sim.fcm.Endpoint(), o.management, o.plain, o.tls)
-	handler, err := os.ReadFile(filepath.Join("..", "..", "scripts", "rest", "push", "UnregisterDeviceHandler.groovy"))
+	handler, err := os.ReadFile(filepath.Join("..", "..", "etc", "UnregisterDeviceHandler.groovy"))
 	if err != nil {
 		t.Fatal(err)
 	}
