@@ -170,18 +170,20 @@ func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, 
 // attempts pushes until that succeeds or may not be repeated. Once the breaker
 // is open, which it is for a probe too, there are no repeats.
 func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Deadline)
-	defer cancel()
+	until := time.Now().Add(s.opts.Deadline)
+	if end, ok := ctx.Deadline(); ok && end.Before(until) {
+		until = end
+	}
 	var done [Unauthorized + 1]int
 	for tries := 0; ; tries++ {
-		err := s.attempt(ctx, p, to, n)
+		err := s.attempt(ctx, until, p, to, n)
 		if err == nil || b.open() {
 			return err
 		}
 		kind := KindOf(err)
 		pause, again := s.repeat(err, tries, done[kind], n.IsCall())
 		done[kind]++
-		if deadline, ok := ctx.Deadline(); !again || ok && time.Until(deadline) <= pause {
+		if !again || time.Until(until) <= pause {
 			return err
 		}
 		if !sleep(ctx, pause) {
@@ -190,8 +192,11 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n
 	}
 }
 
-func (s *Set) attempt(ctx context.Context, p Provider, to Target, n Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Attempt)
+func (s *Set) attempt(ctx context.Context, until time.Time, p Provider, to Target, n Notification) error {
+	if end := time.Now().Add(s.opts.Attempt); end.Before(until) {
+		until = end
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	return p.Push(ctx, to, n)
 }
@@ -200,6 +205,11 @@ func (s *Set) attempt(ctx context.Context, p Provider, to Target, n Notification
 // doubtful answer that can be trusted. Which token was used is known only from
 // a failure; c is the credential that was expected.
 func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, cancelled bool) error {
+	if err == nil {
+		s.report(e, c, c.breaker.leave(time.Now(), v, works, nil), nil)
+		c.trust.accept(to)
+		return nil
+	}
 	var pe *Error
 	if errors.As(err, &pe) {
 		if used := e.credential(pe.Second, to.Sandbox); used != c {
@@ -212,8 +222,6 @@ func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, canc
 	}
 	s.report(e, c, c.breaker.leave(time.Now(), v, what, err), err)
 	switch {
-	case err == nil:
-		c.trust.accept(to)
 	case pe == nil:
 	case pe.Kind == Gone:
 		c.trust.vote(to)
@@ -240,6 +248,9 @@ func (s *Set) alarm(e *entry, c *credential, pe *Error) {
 
 // report tells when a breaker has opened or closed.
 func (s *Set) report(e *entry, c *credential, change change, err error) {
+	if change == same {
+		return
+	}
 	l := s.log.With("provider", e.id)
 	if c.second {
 		l = l.With("for", "calls")

@@ -28,8 +28,15 @@ func (n *Notification) ShortBody() string {
 // ShortToken is how a device token stands in a log: the first 8 hex digits of
 // its SHA-256.
 func ShortToken(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return hex.EncodeToString(sum[:4])
+	var b [8]byte
+	return string(AppendShortToken(b[:0], token))
+}
+
+// AppendShortToken appends a device token's [ShortToken].
+func AppendShortToken(b []byte, token string) []byte {
+	var text [128]byte // spares an allocation
+	sum := sha256.Sum256(append(text[:0], token...))
+	return hex.AppendEncode(b, sum[:4])
 }
 
 // maxToken is the length of an opaque device token, in bytes. Google names none;

@@ -14,7 +14,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
@@ -54,6 +56,7 @@ type DataSource struct {
 	cfg      Config
 	watchdog time.Duration
 	places   chan struct{} // one for each connection
+	changes  atomic.Uint64 // made through it
 	needs    Part          // what it is used for, known before it starts
 	layout   layout        // of the devices' table, known after it has started
 	log      *slog.Logger
@@ -105,16 +108,19 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
 // maxReaders is the number of reading connections to an embedded database. Each
-// has a cache of its own, of 16 MB at most: the inner pages of the indexes of a
-// million devices.
-const maxReaders = 4
+// has a cache of its own, of so many kB at most: the inner pages of the indexes
+// of a million devices.
+const (
+	maxReaders = 4
+	cacheSize  = 16000
+)
 
 func (ds *DataSource) openSQLite(home string) (err error) {
 	if !filepath.IsAbs(ds.loc.file) {
 		ds.loc.file = filepath.Join(home, ds.loc.file)
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(ds.loc.file) +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-16000)"
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-" + strconv.Itoa(cacheSize) + ")"
 	if ds.read, err = sql.Open("sqlite", dsn); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}

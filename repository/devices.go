@@ -23,6 +23,9 @@ type Devices struct {
 	mu     sync.Mutex
 	byNode *sql.Stmt // kept open: it is the hot path
 	query  string    // its text
+
+	readers *nodeReaders // of an embedded database with our own table; else nil
+	closed  bool         // no reader is made any more
 }
 
 // NewDevices returns the devices of a data source; its tables are there after
@@ -36,14 +39,28 @@ func NewDevices(ds *DataSource, l *slog.Logger) *Devices {
 func (r *Devices) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.byNode == nil {
-		return nil
+	r.closed = true
+	var err error
+	if r.readers != nil {
+		err = r.readers.close()
 	}
-	return r.byNode.Close()
+	if r.byNode != nil {
+		err = errors.Join(err, r.byNode.Close())
+	}
+	return err
 }
 
 // ByNode returns the devices of a node, none when the node is not known.
 func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
+	if readers := r.nodeReaders(); readers != nil {
+		l := &r.ds.layout
+		out, err := readers.ask(&nodeQuestion{node: l.node.kind.text(node), under: l.service.kind.text(service)})
+		if err == nil {
+			return out, nil
+		}
+		// The way of all other queries knows what is worth another try, and what
+		// to tell.
+	}
 	err = r.ds.again(ctx, func(ctx context.Context) error {
 		out, err = r.byNodeOnce(ctx, service, node)
 		return err
@@ -71,18 +88,41 @@ func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Devic
 	return r.devices(ctx, rows, err)
 }
 
-// nodeStatement prepares the look-up by node. PostgreSQL's driver keeps
-// prepared statements itself, unless the configuration forbids them.
-func (r *Devices) nodeStatement(ctx context.Context) (*sql.Stmt, error) {
+// nodeReaders are those of an embedded database that has our own table.
+func (r *Devices) nodeReaders() *nodeReaders {
+	l := &r.ds.layout
+	if r.ds.engine != sqliteEngine || !l.joined || l.node.kind.raw || l.service.kind.raw {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	if r.readers == nil {
+		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), changes: &r.ds.changes}
+	}
+	return r.readers
+}
+
+// nodeQuery is the text of the look-up by node. r.mu is held.
+func (r *Devices) nodeQuery() string {
 	if r.query == "" {
 		l := &r.ds.layout
 		condition, _ := l.all(r.ds.dialect, "d.", []match{{&l.node, []string{""}}, {&l.service, []string{""}}})
 		r.query = r.ds.bind(l.selection() + condition)
 	}
+	return r.query
+}
+
+// nodeStatement prepares the look-up by node. PostgreSQL's driver keeps
+// prepared statements itself, unless the configuration forbids them.
+func (r *Devices) nodeStatement(ctx context.Context) (*sql.Stmt, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	query := r.nodeQuery()
 	if r.byNode == nil && r.ds.engine != postgresEngine {
-		stmt, err := r.ds.read.PrepareContext(ctx, r.query)
+		stmt, err := r.ds.read.PrepareContext(ctx, query)
 		if err != nil {
 			return nil, fmt.Errorf("prepare look-up: %w", err)
 		}

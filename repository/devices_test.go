@@ -251,3 +251,53 @@ func TestNobodyElseReadsTheDatabase(t *testing.T) {
 		}
 	}
 }
+
+// TestByNodeAtOnce asks for many nodes at a time, while devices come and go.
+func TestByNodeAtOnce(t *testing.T) {
+	engines(t, func(t *testing.T, open func() *Devices) {
+		d := open()
+		const nodes = 40
+		want := make([]Device, nodes)
+		for i := range want {
+			want[i] = register(t, d, key(fmt.Sprint("token", i)), fmt.Sprint("second", i), fmt.Sprint("n", i))
+		}
+		var all, writer sync.WaitGroup
+		stop := make(chan struct{})
+		writer.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if got, err := d.Register(t.Context(), key("other"), "", fmt.Sprint("other", i)); err != nil {
+					t.Error(err)
+					return
+				} else if err := d.Remove(t.Context(), got, ReasonAdmin); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+		for w := range 64 {
+			all.Go(func() {
+				for i := range 50 {
+					n := (w + i) % (nodes + 1)
+					got, err := d.ByNode(t.Context(), "push.example.com", fmt.Sprint("n", n))
+					switch {
+					case err != nil:
+						t.Error(err)
+					case n == nodes && len(got) != 0, n < nodes && (len(got) != 1 || got[0] != want[n]):
+						t.Errorf("node n%d: %+v", n, got)
+					}
+				}
+			})
+		}
+		all.Wait()
+		close(stop)
+		writer.Wait()
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

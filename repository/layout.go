@@ -41,24 +41,34 @@ func ownLayout() layout {
 
 // of is the value of the key column.
 func (k hashKind) of(text string) any {
+	if k.raw {
+		return k.sum(nil, text)
+	}
+	return k.text(text)
+}
+
+// text is the value of a key column that is a text.
+func (k hashKind) text(text string) string {
+	var sum [sha256.Size]byte
+	var b [2 * sha256.Size]byte
+	out := hex.AppendEncode(b[:0], k.sum(sum[:0], text))
+	if k.upper {
+		return strings.ToUpper(string(out))
+	}
+	return string(out)
+}
+
+func (k hashKind) sum(b []byte, text string) []byte {
 	if k.lowered {
 		text = strings.ToLower(text)
 	}
-	var sum []byte
+	var in [128]byte // spares an allocation
 	if k.sha256 {
-		s := sha256.Sum256([]byte(text))
-		sum = s[:]
-	} else {
-		s := sha1.Sum([]byte(text))
-		sum = s[:]
+		s := sha256.Sum256(append(in[:0], text...))
+		return append(b, s[:]...)
 	}
-	switch {
-	case k.raw:
-		return sum
-	case k.upper:
-		return strings.ToUpper(hex.EncodeToString(sum))
-	}
-	return hex.EncodeToString(sum)
+	s := sha1.Sum(append(in[:0], text...))
+	return append(b, s[:]...)
 }
 
 // is returns the condition that a column holds one of the texts.

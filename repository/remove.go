@@ -71,28 +71,38 @@ func (r *Devices) ClearSecondToken(ctx context.Context, d Device) error {
 		condition, rowArgs := l.row(r.ds.dialect, "", &d)
 		query, args = "UPDATE tig_push_devices SET "+l.second+" = NULL WHERE "+condition+" AND "+l.second+" = ?", append(rowArgs, d.SecondToken)
 	}
-	err := r.ds.again(ctx, func(ctx context.Context) error { return r.ds.writing().exec(ctx, query, args...) })
+	err := r.ds.again(ctx, func(ctx context.Context) error {
+		defer r.ds.changes.Add(1)
+		return r.ds.writing().exec(ctx, query, args...)
+	})
 	return r.failed("clear second token", err)
 }
 
 // NoteOutcome keeps what became of a push with its device, when it differs from
 // what is known of it.
 func (r *Devices) NoteOutcome(ctx context.Context, d Device, o Outcome) error {
+	if d.knows(&o) {
+		return nil
+	}
 	columns := []string{"failed_ms", "failed_reason", "failed_push_id"}
 	values := []any{toMillis(o.Time), cut(o.Reason, 255), cut(o.PushID, 64)}
 	if o.Accepted {
 		columns = append(columns, "accepted_ms", "sandbox")
 		values = []any{0, "", "", toMillis(o.Time), o.Sandbox}
 	}
-	known := d.LastFailure.Reason == cut(o.Reason, 255) && !d.LastFailure.Time.IsZero()
-	if o.Accepted {
-		known = !d.LastAccepted.IsZero() && d.LastFailure.Time.IsZero() && d.Sandbox == o.Sandbox
-	}
-	if known {
-		return nil
-	}
-	err := r.ds.again(ctx, func(ctx context.Context) error { return r.note(ctx, &d, columns, values) })
+	err := r.ds.again(ctx, func(ctx context.Context) error {
+		defer r.ds.changes.Add(1)
+		return r.note(ctx, &d, columns, values)
+	})
 	return r.failed("note outcome", err)
+}
+
+// knows reports whether an outcome is what the row holds already.
+func (d *Device) knows(o *Outcome) bool {
+	if o.Accepted {
+		return !d.LastAccepted.IsZero() && d.LastFailure.Time.IsZero() && d.Sandbox == o.Sandbox
+	}
+	return d.LastFailure.Reason == cut(o.Reason, 255) && !d.LastFailure.Time.IsZero()
 }
 
 // note changes our row of a device. Only a device of Java's gets one: that of

@@ -18,12 +18,18 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const maxTries = 8
+const (
+	maxTries = 8
+	// triesTime is how long what failed once is tried again, and how long one
+	// waits for a connection.
+	triesTime = 10 * time.Second
+)
 
 // transact runs a transaction, again when the database chose it as the victim
 // of a deadlock or the connection died. What it does must bear to be done
 // twice: the commit of the first try may have arrived.
 func (ds *DataSource) transact(ctx context.Context, do func(context.Context, session) error) error {
+	defer ds.changes.Add(1)
 	return ds.again(ctx, func(ctx context.Context) error {
 		tx, err := ds.write.BeginTx(ctx, nil)
 		if err != nil {
@@ -50,19 +56,24 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 	defer ds.leave()
 	lost := 0
 	limited := context.WithoutCancel(ctx)
+	cancel := context.CancelFunc(nil)
 	for tries := 1; ; tries++ {
 		err := do(limited)
-		if ds.engine != sqliteEngine {
-			limited = ctx
-		}
 		if err == nil || tries == maxTries || ctx.Err() != nil {
 			return err
+		}
+		if cancel == nil {
+			ctx, cancel = context.WithTimeout(ctx, triesTime)
+			defer cancel()
 		}
 		if disconnected(err) {
 			lost++
 		}
 		if lost > 2 || !disconnected(err) && !deadlock(err) {
 			return err
+		}
+		if ds.engine != sqliteEngine {
+			limited = ctx
 		}
 		select {
 		case <-ctx.Done():
@@ -80,6 +91,8 @@ func (ds *DataSource) enter(ctx context.Context) error {
 		return nil
 	default:
 	}
+	ctx, cancel := context.WithTimeout(ctx, triesTime)
+	defer cancel()
 	select {
 	case ds.places <- struct{}{}:
 		return nil

@@ -18,7 +18,7 @@ func (r *reader) value(f *frame) (Value, *Error) {
 func (r *reader) scalar(f *frame, text string) (*Scalar, *Error) {
 	v, err := scalar(text)
 	if err != nil {
-		e := crash(f, "java.lang.NumberFormatException", "the number "+abbreviate(trim(text))+" is out of range", "an int holds -2147483648 to 2147483647; a number with L behind it holds 64 bits")
+		e := crash(f, "java.lang.NumberFormatException", "the number "+abbreviate(trim(text))+" is out of range", "an int holds -2147483648 to 2147483647; a number with L behind it holds 64 bits; what is no number to calculate with, such as an id, stands in quotes")
 		e.failure.message = fmt.Sprintf("For input string: %q", strings.TrimRight(trim(text), "lL"))
 		return nil, e
 	}

@@ -363,7 +363,8 @@ func TestExcerpt(t *testing.T) {
 		shown, indent string
 	}{
 		"short":      {"\ta = b-c\r", 7, "\ta = b-c", "\t     "},
-		"astral":     {"a = '😀' }", 10, "a = '😀' }", "        "},
+		"astral":     {"a = '😀' }", 10, "a = '😀' }", "         "},
+		"wide":       {"ｋ = 'e\u0301日本' }", 12, "ｋ = 'e\u0301日本' }", strings.Repeat(" ", 13)},
 		"long front": {long + "!", 501, "…" + strings.Repeat("x", 60) + "!", strings.Repeat(" ", 61)},
 		"long tail":  {"!" + long, 1, "!" + strings.Repeat("x", 119) + "…", ""},
 		"control":    {"a\x00\x1b[31m", 2, "a\uFFFD\uFFFD[31m", " "},

@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"github.com/alecthomas/kong":          {"cmd/tpush"},
 	"mellium.im/":                         {"component/", "providers/fcmxmpp", "cmd/tpush"},
 	"modernc.org/sqlite":                  {"repository"},
+	"zombiezen.com/go/sqlite":             {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
 	"github.com/jackc/pgx/v5":             {"repository"},
 	"github.com/sideshow/apns2":           {"providers/apns"},
@@ -52,6 +53,7 @@ var rooms = map[string][]string{
 	"google.golang.org/api":               {"providers/fcm"},
 	"golang.org/x/net":                    {"providers/h2", "providers/apns/apnstest"},
 	"golang.org/x/term":                   {"cmd/tpush"},
+	"golang.org/x/text/width":             {"cmd/tpush"},
 	"github.com/prometheus/client_golang": {"component/http"},
 }
 

@@ -137,7 +137,9 @@ func printFailure(w io.Writer, err error) {
 		fmt.Fprintf(w, "tpush: cannot start: %v\n", err)
 		return
 	}
-	printFinding(w, beans.Finding{Severity: beans.Fault, Pos: be.Pos, Msg: fmt.Sprintf("cannot start %s: %v", be.Bean, be.Err)}, newLines(be.Pos.File))
+	// What cannot be read has no lines to show.
+	text, _ := readText(be.Pos.File)
+	printFinding(w, beans.Finding{Severity: beans.Fault, Pos: be.Pos, Msg: fmt.Sprintf("cannot start %s: %v", be.Bean, be.Err)}, newLines(text))
 }
 
 func levelOf(s beans.Severity) slog.Level {

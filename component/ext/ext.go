@@ -16,7 +16,8 @@ import (
 // Handler answers the requests that come for a domain.
 type Handler interface {
 	// HandleIQ is called once per get or set, each in its own goroutine, and
-	// returns the answer.
+	// returns the answer. Its time is its own affair: ctx ends only when nobody
+	// waits for answers any more.
 	HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ
 }
 
@@ -206,7 +207,7 @@ func (e *Ext) newLinks(it Item) ([]*link, error) {
 func (e *Ext) Send(_ context.Context, st xmpp.Stanza) error {
 	domain := domainOf(st.Sender())
 	for _, l := range e.inService() {
-		if l.item.Domain == domain && l.write(st, nil) {
+		if l.item.Domain == domain && l.write(st) {
 			return nil
 		}
 	}

@@ -131,10 +131,14 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, stream.HostUnknown):
 		return "the server does not know this component's domain: add it there"
+	case errors.Is(err, stream.Conflict):
+		return "another process is connected as this component: stop it if that is not meant"
 	case errors.Is(err, stream.NotAuthorized):
 		return "the password of the item is not the server's secret for this domain, or the server (ejabberd) does not know the domain"
 	case errors.Is(err, xmpp.ErrWrongSecret):
 		return "the password of the item is not the server's secret for this domain (or the server was just stopping)"
+	case errors.Is(err, errTLS):
+		return "set the item's ca-file or fingerprint to the server's certificate, or its socket to plain if the port speaks no TLS"
 	}
 	return "look whether the server runs and listens for components at this address"
 }
@@ -229,29 +233,27 @@ func (l *link) failed(err error) {
 	l.failure, l.failedAt = err.Error(), time.Now()
 }
 
-// write writes a stanza on the preferred connection if that is up, else on any.
-func (l *link) write(st xmpp.Stanza, preferred *conn) bool {
-	if preferred != nil && preferred.stream.Write(st) == nil {
-		return true
-	}
+// write writes a stanza on any connection that is up.
+func (l *link) write(st xmpp.Stanza) bool {
 	l.mu.Lock()
 	live := l.live
 	l.mu.Unlock()
 	for _, c := range live {
-		if c != preferred && c.stream.Write(st) == nil {
+		if c.stream.Write(st) == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// reply writes an answer, waiting for a connection when there is none.
-func (l *link) reply(ctx context.Context, st xmpp.Stanza, c *conn) {
+// reply writes an answer whose request's connection has broken, waiting for
+// another one when there is none.
+func (l *link) reply(ctx context.Context, st xmpp.Stanza) {
 	for {
 		l.mu.Lock()
 		changed := l.changed
 		l.mu.Unlock()
-		if l.write(st, c) {
+		if l.write(st) {
 			return
 		}
 		select {

@@ -156,6 +156,27 @@ func TestAnswersByteForByte(t *testing.T) {
 	})
 }
 
+// What is neither a request nor an answer is refused (RFC 6120 section 8.2.3),
+// and who names no receiver means the stream's domain: an empty from would end
+// the stream at Prosody.
+func TestRequestsOutOfOrder(t *testing.T) {
+	const head, ping = " id='1' from='push.example.com' to='a'", "<ping xmlns='urn:xmpp:ping'/>"
+	refused := "<iq type='error'" + head + ">" + ping + "<error type='modify' code='400'><bad-request "
+	for _, tc := range []struct{ attributes, want string }{
+		{"to='push.example.com'", refused},
+		{"to='push.example.com' type='ask'", refused},
+		{"type='get'", "<iq type='result'" + head + "/>"},
+	} {
+		serveBytes(t, &echo{}, func(p *peer) {
+			p.logIn()
+			p.send("<iq type='error' from='a' to='push.example.com' id='0'/><iq from='a' id='1' " + tc.attributes + ">" + ping + "</iq>")
+			if got := p.until(tc.want); got != tc.want {
+				t.Errorf("to a request with %s the component sent %q, want %s", tc.attributes, got, tc.want)
+			}
+		})
+	}
+}
+
 func TestAdviceForRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		script func(p *peer)

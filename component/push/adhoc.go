@@ -62,7 +62,7 @@ func (c *Component) command(node string) *command {
 
 // adHoc runs one step of a command. Apart from a cancel, the action and the
 // session are not looked at; clients of Tigase send neither.
-func (c *Component) adHoc(ctx context.Context, q *xmpp.IQ) (any, error) {
+func (c *Component) adHoc(ctx context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
 	var in commandXML
 	if err := q.Decode(&in); err != nil {
 		return nil, &InputError{Text: err.Error()}
@@ -70,10 +70,6 @@ func (c *Component) adHoc(ctx context.Context, q *xmpp.IQ) (any, error) {
 	cmd := c.command(in.Node)
 	if cmd == nil {
 		return nil, fmt.Errorf("command %q: %w", in.Node, repository.ErrNotFound)
-	}
-	from, err := q.FromJID()
-	if err != nil {
-		return nil, err
 	}
 	if !c.mayRun(cmd, from) {
 		return nil, ErrNotAllowed

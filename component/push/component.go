@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tpush/tpush/component/xmpp"
+	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 )
 
@@ -40,6 +41,8 @@ type Component struct {
 	commands []command
 	config   func() (string, error)
 	seen     traffic
+	// What was parsed of the addresses that came lately.
+	senders, receivers addresses
 }
 
 // request is what a handler is found by.
@@ -49,23 +52,32 @@ type request struct {
 }
 
 // handler answers one kind of request: a payload for the result, or an error.
-type handler func(ctx context.Context, q *xmpp.IQ) (payload any, err error)
+type handler func(ctx context.Context, q *xmpp.IQ, from jid.JID) (payload any, err error)
 
 // NewComponent returns a component over the use cases; version is what it tells
 // in answers to jabber:iq:version.
 func NewComponent(s *Service, cfg Config, version string, l *slog.Logger) *Component {
-	c := &Component{service: s, cfg: cfg, version: version, log: l}
+	c := &Component{service: s, cfg: cfg, version: version, log: l, senders: newAddresses(), receivers: newAddresses()}
 	c.seen = newTraffic(s.stats)
 	c.commands = append([]command{c.registerCommand(), c.unregisterCommand()}, append(c.accountCommands(), c.adminCommands()...)...)
 	c.handlers = map[request]handler{
-		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  c.discoInfo,
-		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: c.discoItems,
+		{stanza.GetIQ, xml.Name{Space: nsDiscoInfo, Local: "query"}}:  limited(c.discoInfo),
+		{stanza.GetIQ, xml.Name{Space: nsDiscoItems, Local: "query"}}: limited(c.discoItems),
 		{stanza.GetIQ, xml.Name{Space: nsPing, Local: "ping"}}:        c.ping,
 		{stanza.GetIQ, xml.Name{Space: nsVersion, Local: "query"}}:    c.softwareVersion,
-		{stanza.SetIQ, xml.Name{Space: nsCommands, Local: "command"}}: c.adHoc,
+		{stanza.SetIQ, xml.Name{Space: nsCommands, Local: "command"}}: limited(c.adHoc),
 		{stanza.SetIQ, xml.Name{Space: nsPubSub, Local: "pubsub"}}:    c.publish,
 	}
 	return c
+}
+
+// limited bounds a handler's time, as that of a publish is.
+func limited(h handler) handler {
+	return func(ctx context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
+		ctx, cancel := context.WithTimeout(ctx, publishTime)
+		defer cancel()
+		return h(ctx, q, from)
+	}
 }
 
 // Service returns the use cases.
@@ -87,17 +99,18 @@ func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	if q.Children != 1 {
 		return q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "a request has exactly one child element"))
 	}
-	if _, err := q.FromJID(); err != nil {
+	from, err := c.senders.of(q.From, q.FromJID)
+	if err != nil {
 		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
 	}
-	if _, err := q.ToJID(); err != nil {
+	if _, err := c.receivers.of(q.To, q.ToJID); err != nil {
 		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
 	}
 	h, ok := c.handlers[request{q.Type, q.Name}]
 	if !ok {
 		return q.Fail(xmpp.NewError(stanza.Cancel, stanza.FeatureNotImplemented, ""))
 	}
-	payload, err := h(ctx, q)
+	payload, err := h(ctx, q, from)
 	if err != nil {
 		a := stanzaError(err)
 		if a.Condition == stanza.InternalServerError {
@@ -108,10 +121,10 @@ func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	return q.Result(payload)
 }
 
-func (c *Component) ping(context.Context, *xmpp.IQ) (any, error) { return nil, nil }
+func (c *Component) ping(context.Context, *xmpp.IQ, jid.JID) (any, error) { return nil, nil }
 
 // softwareVersion follows XEP-0092, with Tigase's rule for the name.
-func (c *Component) softwareVersion(context.Context, *xmpp.IQ) (any, error) {
+func (c *Component) softwareVersion(context.Context, *xmpp.IQ, jid.JID) (any, error) {
 	return struct {
 		XMLName xml.Name `xml:"jabber:iq:version query"`
 		Name    string   `xml:"name"`

@@ -133,11 +133,13 @@ func (c *counts) count(e *Entry, provider string, err error, dead bool) {
 
 // publish notes the outcome of a publish.
 func (c *counts) publish(err error) {
+	if err == nil {
+		c.published[publishAccepted].Inc()
+		return
+	}
 	var input *InputError
 	outcome := publishFailed
 	switch {
-	case err == nil:
-		outcome = publishAccepted
 	case errors.Is(err, repository.ErrNotFound):
 		outcome = publishGone
 	case errors.Is(err, ErrForbidden), errors.As(err, &input):

@@ -15,7 +15,10 @@ import (
 
 // DeviceID is how people name a device: the provider's id and the first 8 hex
 // digits of the token's SHA-256, as in the log. It does not tell the token.
-func DeviceID(d repository.Device) string { return d.Provider + "/" + providers.ShortToken(d.Token) }
+func DeviceID(d repository.Device) string {
+	var b [64]byte
+	return string(providers.AppendShortToken(append(append(b[:0], d.Provider...), '/'), d.Token))
+}
 
 // ListDevices returns the devices of an account (a bare JID), the oldest first;
 // those stored under former domains last.

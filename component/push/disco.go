@@ -9,6 +9,7 @@ import (
 	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/repository"
 	"mellium.im/xmpp/form"
+	"mellium.im/xmpp/jid"
 )
 
 type discoInfo struct {
@@ -45,14 +46,10 @@ type discoItem struct {
 // discoInfo answers for the component, the list of commands, and each command
 // (XEP-0030 section 3, XEP-0050 section 2). Each active provider's id is itself
 // a feature: Siskin looks for it.
-func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
+func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
 	var asked discoInfo
 	if err := q.Decode(&asked); err != nil {
 		return nil, &InputError{Text: err.Error()}
-	}
-	from, err := q.FromJID()
-	if err != nil {
-		return nil, err
 	}
 	out := discoInfo{Node: asked.Node}
 	switch cmd := c.command(asked.Node); {
@@ -77,14 +74,10 @@ func (c *Component) discoInfo(_ context.Context, q *xmpp.IQ) (any, error) {
 
 // discoItems lists the commands that the sender may run; the component has no
 // other items.
-func (c *Component) discoItems(_ context.Context, q *xmpp.IQ) (any, error) {
+func (c *Component) discoItems(_ context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
 	var asked discoItems
 	if err := q.Decode(&asked); err != nil {
 		return nil, &InputError{Text: err.Error()}
-	}
-	from, err := q.FromJID()
-	if err != nil {
-		return nil, err
 	}
 	out := discoItems{Node: asked.Node}
 	if asked.Node == nsCommands {

@@ -46,6 +46,8 @@ func (f *flights) do(ctx context.Context, key, news string, keep time.Duration, 
 	mine := &flight{news: news, done: make(chan struct{})}
 	if other := f.enter(key, mine); other != nil {
 		defer f.stopWaiting()
+		ctx, cancel := context.WithTimeout(ctx, publishTime)
+		defer cancel()
 		select {
 		case <-other.done:
 			return true, other.err

@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,8 +10,12 @@ import (
 	"github.com/tpush/tpush/repository"
 )
 
-// journalSize is how many outcomes a [Journal] holds.
-const journalSize = 20_000
+// journalSize is how many outcomes a [Journal] holds, in parts of which the oldest
+// goes when a new one is begun.
+const (
+	journalSize  = 20_000
+	journalParts = 100
+)
 
 // maxText is the length of a failure's text in a [Journal], in characters.
 const maxText = 400
@@ -58,14 +63,15 @@ type Journal struct {
 	since time.Time
 
 	mu       sync.Mutex
-	ring     []Entry
-	next     int // where the next one goes, once the ring is full
+	parts    [journalParts + 1]record
+	at       int // the part that is written
+	in       int // entries in it
 	problems map[string][]Entry
 }
 
 // NewJournal returns an empty journal.
 func NewJournal() *Journal {
-	return &Journal{since: now(), ring: make([]Entry, 0, journalSize), problems: map[string][]Entry{}}
+	return &Journal{since: now(), problems: map[string][]Entry{}}
 }
 
 // Since is when the journal began: what was before is not in it.
@@ -75,12 +81,12 @@ func (j *Journal) Since() time.Time { return j.since }
 func (j *Journal) add(provider string, e Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.ring) < journalSize {
-		j.ring = append(j.ring, e)
-	} else {
-		j.ring[j.next] = e
-		j.next = (j.next + 1) % journalSize
+	if j.in == journalSize/journalParts {
+		j.at, j.in = (j.at+1)%len(j.parts), 0
+		j.parts[j.at] = j.parts[j.at][:0]
 	}
+	j.parts[j.at] = j.parts[j.at].add(&e)
+	j.in++
 	if e.Accepted {
 		return
 	}
@@ -94,16 +100,31 @@ func (j *Journal) add(provider string, e Entry) {
 // Entries returns the last outcomes that are wanted, at most n, the newest
 // first.
 func (j *Journal) Entries(n int, wanted func(*Entry) bool) (out []Entry) {
+	left := journalSize
+	for _, part := range j.copied() {
+		list := part.entries()
+		for i := range list {
+			e := &list[len(list)-1-i]
+			if len(out) == n || left == 0 {
+				return out
+			}
+			left--
+			if wanted(e) {
+				out = append(out, *e)
+			}
+		}
+	}
+	return out
+}
+
+// copied returns the parts as they are now, the newest first: pushes do not wait
+// for a reader.
+func (j *Journal) copied() []record {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := range j.ring {
-		e := &j.ring[(j.next+len(j.ring)-1-i)%len(j.ring)]
-		if len(out) == n {
-			break
-		}
-		if wanted(e) {
-			out = append(out, *e)
-		}
+	out := make([]record, len(j.parts))
+	for i := range out {
+		out[i] = slices.Clone(j.parts[(j.at+len(j.parts)-i)%len(j.parts)])
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package push
 
 import (
 	"context"
-	"encoding/xml"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,64 +9,59 @@ import (
 	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/repository"
+	"mellium.im/xmpp/jid"
 )
 
-// pubsubXML is a publish as XEP-0357 section 6 has it. Unknown children are
-// passed over, the form's FORM_TYPE is not looked at (Tigase's differs by
-// version), and the publish-options belong to the client's own server. The tags
-// say what [pubsubXML.read] does; a test compares the two.
-type pubsubXML struct {
-	XMLName xml.Name    `xml:"http://jabber.org/protocol/pubsub pubsub"`
-	Publish *publishXML `xml:"http://jabber.org/protocol/pubsub publish"`
+// publication is what counts of a publish (XEP-0357 section 6). Unknown
+// children are passed over, the form's FORM_TYPE decides nothing about what it
+// holds (Tigase's differs by version), and the publish-options belong to the
+// client's own server.
+type publication struct {
+	there  bool // there is a publish
+	node   string
+	pushes bool // it has an item with a push notification: the first counts
+	content
 }
 
-type publishXML struct {
-	Node  string    `xml:"node,attr"`
-	Items []itemXML `xml:"http://jabber.org/protocol/pubsub item"`
+// content is what a notification holds.
+type content struct {
+	form      formSummary
+	priority  string
+	groupchat *groupchat
+	encrypted *encrypted
+	jingle    *jingle
+	meet      *meet
+	event     *event
 }
 
-type itemXML struct {
-	Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
+// formSummary is the notification's form. Of a field that comes twice the first
+// with a value counts.
+type formSummary struct{ kind, count, sender, body formValue }
+
+type formValue struct {
+	text  string // without the white space around it
+	there bool
 }
 
-type notificationXML struct {
-	Form      *xmpp.Form    `xml:"jabber:x:data x"`
-	Priority  string        `xml:"tigase:push:priority:0 priority"`
-	Groupchat *groupchatXML `xml:"http://tigase.org/protocol/muc#offline groupchat"`
-	Encrypted *encryptedXML `xml:"tigase:push:encrypt:0 encrypted"`
-	Jingle    *jingleXML    `xml:"tigase:push:jingle:0 jingle"`
-	Meet      *meetXML      `xml:"tigase:push:meet:0 meet"`
-	Event     *eventXML     `xml:"http://tigase.org/protocol/account#event event"`
+type groupchat struct{ nickname string }
+
+type encrypted struct{ iv, kind, data string }
+
+type jingle struct {
+	action, sid string
+	media       []string
 }
 
-type groupchatXML struct {
-	Nickname string `xml:"nickname"`
+type meet struct {
+	id    string
+	media []string
 }
 
-type encryptedXML struct {
-	IV   string `xml:"iv,attr"`
-	Type string `xml:"type,attr"`
-	Data string `xml:",chardata"`
-}
-
-type jingleXML struct {
-	Action string   `xml:"action,attr"`
-	SID    string   `xml:"sid,attr"`
-	Media  []string `xml:"media"`
-}
-
-type meetXML struct {
-	ID    string   `xml:"id,attr"`
-	Media []string `xml:"media"`
-}
-
-type eventXML struct {
-	Name string `xml:"name,attr"`
-}
+type event struct{ name string }
 
 // publish takes one publish of a server and answers when the push service has.
-func (c *Component) publish(ctx context.Context, q *xmpp.IQ) (any, error) {
-	err := c.mayPublish(q)
+func (c *Component) publish(ctx context.Context, q *xmpp.IQ, from jid.JID) (any, error) {
+	err := c.mayPublish(q, from)
 	if err == nil {
 		if err = c.pushOut(ctx, q); err != nil {
 			err = &publishError{err}
@@ -89,12 +83,8 @@ func (c *Component) pushOut(ctx context.Context, q *xmpp.IQ) error {
 // mayPublish lets servers publish, not users: clients can send publishes
 // through Prosody and ejabberd. Servers publish from their bare domain, Tigase
 // from one with a resource of its own.
-func (c *Component) mayPublish(q *xmpp.IQ) error {
-	from, err := q.FromJID()
-	if err != nil {
-		return err
-	}
-	if from.Localpart() != "" || from.Resourcepart() != "" && !tigaseResource.MatchString(q.From) {
+func (c *Component) mayPublish(q *xmpp.IQ, from jid.JID) error {
+	if from.Localpart() != "" || from.Resourcepart() != "" && !fromTigaseNode(q.From) {
 		return ErrForbidden
 	}
 	if len(c.cfg.Publishers) > 0 && !slices.ContainsFunc(c.cfg.Publishers, func(p string) bool {
@@ -107,46 +97,42 @@ func (c *Component) mayPublish(q *xmpp.IQ) error {
 
 // parsePublish reads the node and the notification out of a request.
 func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
-	var in pubsubXML
+	var in publication
 	in.read(q)
-	if in.Publish == nil {
+	switch {
+	case !in.there:
 		return "", n, &InputError{Text: "there is no publish"}
-	}
-	if in.Publish.Node == "" {
+	case in.node == "":
 		return "", n, repository.ErrNotFound
+	case !in.pushes:
+		return "", n, &InputError{Text: "there is no item with a push notification"}
 	}
-	for _, item := range in.Publish.Items {
-		if item.Notification != nil {
-			return in.Publish.Node, item.Notification.notification(fromTigase(q.From, item.Notification.Form)), nil
-		}
-	}
-	return "", n, &InputError{Text: "there is no item with a push notification"}
+	return in.node, in.notification(fromTigase(q.From, in.form.kind.text)), nil
 }
 
 // notification reads what was published, with the habits of each server made
 // even (reference: tigase-live section 8, servers section 8).
-func (x *notificationXML) notification(tigase bool) providers.Notification {
-	n := providers.Notification{Priority: priority(x.Priority)}
-	if x.Form != nil {
-		n.Sender = x.Form.Value("last-message-sender")
-		n.Body = x.Form.Value("last-message-body")
-		if count, err := strconv.Atoi(x.Form.Value("message-count")); err == nil && count >= 0 {
-			n.Count = &count
-		}
+func (x *content) notification(tigase bool) providers.Notification {
+	n := providers.Notification{Priority: priority(x.priority), Sender: x.form.sender.text}
+	if strings.TrimSpace(x.form.body.text) != "" {
+		n.Body = x.form.body.text // white space at its ends is the message's
 	}
-	if x.Groupchat != nil {
-		n.Groupchat, n.Nickname = true, x.Groupchat.Nickname
+	if count, err := strconv.Atoi(x.form.count.text); err == nil && count >= 0 {
+		n.Count = &count
 	}
-	if e := x.Encrypted; e != nil && strings.TrimSpace(e.Data) != "" && e.IV != "" {
-		n.Encrypted = &providers.Encrypted{Data: strings.TrimSpace(e.Data), IV: e.IV, VoIP: e.Type == "voip"}
+	if x.groupchat != nil {
+		n.Groupchat, n.Nickname = true, x.groupchat.nickname
 	}
-	if x.Jingle != nil {
-		n.Call = &providers.Call{Action: x.Jingle.Action, SID: x.Jingle.SID, Media: x.Jingle.Media}
-	} else if x.Meet != nil {
-		n.Call = &providers.Call{SID: x.Meet.ID, Media: x.Meet.Media, Meet: true}
+	if e := x.encrypted; e != nil && strings.TrimSpace(e.data) != "" && e.iv != "" {
+		n.Encrypted = &providers.Encrypted{Data: strings.TrimSpace(e.data), IV: e.iv, VoIP: e.kind == "voip"}
 	}
-	if x.Event != nil {
-		n.Event = x.Event.Name
+	if x.jingle != nil {
+		n.Call = &providers.Call{Action: x.jingle.action, SID: x.jingle.sid, Media: x.jingle.media}
+	} else if x.meet != nil {
+		n.Call = &providers.Call{SID: x.meet.id, Media: x.meet.media, Meet: true}
+	}
+	if x.event != nil {
+		n.Event = x.event.name
 	}
 	if tigase {
 		fromTigaseServer(&n)

@@ -19,6 +19,9 @@ const (
 	// publishTime is how long a publish may take; ejabberd waits 32 s for the
 	// answer.
 	publishTime = 25 * time.Second
+	// shortTime is what of it needs not be counted: a context that ends costs as
+	// much as reading the stanza.
+	shortTime = time.Second
 	// storeTime is how long the outcome of a push that took all of that may
 	// take to be stored.
 	storeTime = 5 * time.Second
@@ -29,8 +32,7 @@ const (
 // [repository.ErrNotFound] when the node has no device, or none that lives, and
 // anything else means that the registration is to be kept.
 func (s *Service) Publish(ctx context.Context, service, node string, n providers.Notification) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTime)
-	defer cancel()
+	began := time.Now()
 	devices, err := s.byNode(ctx, service, node)
 	if err != nil {
 		return err
@@ -43,6 +45,11 @@ func (s *Service) Publish(ctx context.Context, service, node string, n providers
 			n.Priority = providers.Low
 		}
 	}
+	if len(devices) == 1 && time.Since(began) < shortTime {
+		return s.pushTo(ctx, devices[0], n) // its parts have limits of their own
+	}
+	ctx, cancel := context.WithDeadline(ctx, began.Add(publishTime))
+	defer cancel()
 	if len(devices) == 1 {
 		return s.pushTo(ctx, devices[0], n)
 	}
@@ -175,6 +182,9 @@ func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers
 		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox,
 		Moved: func(to bool) { e.Sandbox = to }}
 	err := s.set.Push(ctx, d.Provider, to, n)
+	if err == nil {
+		return nil
+	}
 	var pe *providers.Error
 	if !errors.As(err, &pe) || !pe.Second {
 		return err
@@ -211,6 +221,9 @@ func (s *Service) clearSecondToken(ctx context.Context, d repository.Device) err
 // when the device was registered again after its push service says it died, and
 // a doubtful answer only while the provider is trusted.
 func (s *Service) dead(d repository.Device, err error) bool {
+	if err == nil {
+		return false
+	}
 	var pe *providers.Error
 	if !errors.As(err, &pe) {
 		return false

@@ -2,7 +2,7 @@ package push
 
 import (
 	"context"
-	"fmt"
+	"encoding/xml"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,13 +87,14 @@ func TestReadAgreesWithEncodingXML(t *testing.T) {
 				continue
 			}
 			compared++
-			var here, there pubsubXML
+			var here publication
 			here.read(q)
+			var there pubsubXML
 			if err := q.Decode(&there); err != nil {
 				t.Fatal(err)
 			}
-			if a, b := contents(&here), contents(&there); !reflect.DeepEqual(a, b) {
-				t.Errorf("%s:\n got %s\nwant %s", name, a, b)
+			if want := there.publication(); !reflect.DeepEqual(here, want) {
+				t.Errorf("%s:\n got %+v\nwant %+v", name, here, want)
 			}
 		}
 	}
@@ -102,26 +103,82 @@ func TestReadAgreesWithEncodingXML(t *testing.T) {
 	}
 }
 
-// contents is all that is looked at.
-func contents(x *pubsubXML) (all []string) {
+// pubsubXML says in tags what is read of a publish.
+type pubsubXML struct {
+	XMLName xml.Name `xml:"http://jabber.org/protocol/pubsub pubsub"`
+	Publish *struct {
+		Node  string `xml:"node,attr"`
+		Items []struct {
+			Notification *notificationXML `xml:"urn:xmpp:push:0 notification"`
+		} `xml:"http://jabber.org/protocol/pubsub item"`
+	} `xml:"http://jabber.org/protocol/pubsub publish"`
+}
+
+type notificationXML struct {
+	Form      xmpp.Form `xml:"jabber:x:data x"`
+	Priority  string    `xml:"tigase:push:priority:0 priority"`
+	Groupchat *struct {
+		Nickname string `xml:"nickname"`
+	} `xml:"http://tigase.org/protocol/muc#offline groupchat"`
+	Encrypted *struct {
+		IV   string `xml:"iv,attr"`
+		Type string `xml:"type,attr"`
+		Data string `xml:",chardata"`
+	} `xml:"tigase:push:encrypt:0 encrypted"`
+	Jingle *struct {
+		Action string   `xml:"action,attr"`
+		SID    string   `xml:"sid,attr"`
+		Media  []string `xml:"media"`
+	} `xml:"tigase:push:jingle:0 jingle"`
+	Meet *struct {
+		ID    string   `xml:"id,attr"`
+		Media []string `xml:"media"`
+	} `xml:"tigase:push:meet:0 meet"`
+	Event *struct {
+		Name string `xml:"name,attr"`
+	} `xml:"http://tigase.org/protocol/account#event event"`
+}
+
+func (x *pubsubXML) publication() (p publication) {
 	if x.Publish == nil {
-		return nil
+		return p
 	}
-	all = append(all, x.Publish.Node)
+	p.there, p.node = true, x.Publish.Node
 	for _, it := range x.Publish.Items {
-		n := it.Notification
-		if n == nil {
-			all = append(all, "empty item")
-			continue
+		if it.Notification != nil {
+			p.pushes, p.content = true, it.Notification.content()
+			break
 		}
-		if n.Form != nil {
-			for _, f := range n.Form.Fields {
-				all = append(all, fmt.Sprintf("%q %q", f.Var, f.Values))
+	}
+	return p
+}
+
+func (x *notificationXML) content() content {
+	value := func(name string) formValue {
+		for _, f := range x.Form.Fields {
+			if f.Var == name && len(f.Values) > 0 {
+				return formValue{strings.TrimSpace(f.Values[0]), true}
 			}
 		}
-		all = append(all, fmt.Sprintf("%t %q %+v %+v %+v %+v %+v", n.Form != nil, n.Priority, n.Groupchat, n.Encrypted, n.Jingle, n.Meet, n.Event))
+		return formValue{}
 	}
-	return all
+	c := content{priority: x.Priority, form: formSummary{value("FORM_TYPE"), value("message-count"), value("last-message-sender"), value("last-message-body")}}
+	if x.Groupchat != nil {
+		c.groupchat = &groupchat{x.Groupchat.Nickname}
+	}
+	if e := x.Encrypted; e != nil {
+		c.encrypted = &encrypted{e.IV, e.Type, e.Data}
+	}
+	if x.Jingle != nil {
+		c.jingle = &jingle{x.Jingle.Action, x.Jingle.SID, x.Jingle.Media}
+	}
+	if x.Meet != nil {
+		c.meet = &meet{x.Meet.ID, x.Meet.Media}
+	}
+	if x.Event != nil {
+		c.event = &event{x.Event.Name}
+	}
+	return c
 }
 
 // BenchmarkPublishRead reads publishes from a stream, to the notification.

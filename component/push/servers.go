@@ -1,26 +1,36 @@
 package push
 
 import (
+	"crypto/sha256"
 	"html"
 	"regexp"
 	"strings"
 
-	"github.com/tpush/tpush/component/xmpp"
 	"github.com/tpush/tpush/providers"
 )
 
-// tigaseResource is the resource that a Tigase server publishes from: the
-// SHA-256 of its cluster node's host name. Other servers use the bare domain.
-var tigaseResource = regexp.MustCompile(`^[^@/]+/[0-9a-fA-F]{64}$`)
+// fromTigaseNode reports whether an address is one that a Tigase server
+// publishes from: its resource is the SHA-256 of its cluster node's host name in
+// hex. Other servers use the bare domain.
+func fromTigaseNode(address string) bool {
+	domain, resource, _ := strings.Cut(address, "/")
+	if domain == "" || strings.Contains(domain, "@") || len(resource) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(resource) {
+		if !('0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f') {
+			return false
+		}
+	}
+	return true
+}
 
 // tigaseForm is the form type of Tigase before 8.5. The first public version of
 // its push plugin (August 2019, for 8.0) publishes from the bare domain: there it
 // is the only mark. What a form holds never depends on its type.
 const tigaseForm = "urn:xmpp:push:0:summary"
 
-func fromTigase(from string, form *xmpp.Form) bool {
-	return tigaseResource.MatchString(from) || form != nil && form.Value("FORM_TYPE") == tigaseForm
-}
+func fromTigase(from, formType string) bool { return fromTigaseNode(from) || formType == tigaseForm }
 
 // fromTigaseServer evens out Tigase's habits.
 //

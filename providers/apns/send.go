@@ -22,6 +22,7 @@ import (
 type client struct {
 	host      string // with the port, if it is not 443
 	transport *h2.Transport
+	form      *http.Request // what all requests have
 	// library makes the requests where transport = 'standard' asks for it. By
 	// default they are made here, the same to the letter (a test compares them):
 	// apns2 and http.Client cost as much again as the way through h2.
@@ -31,7 +32,7 @@ type client struct {
 // newClient makes a client on a transport. apns2's own constructor is not used:
 // it builds a transport of its own and cannot be given roots.
 func newClient(address string, t *h2.Transport, library bool) *client {
-	c := &client{host: strings.TrimSuffix(address, ":443"), transport: t}
+	c := &client{host: strings.TrimSuffix(address, ":443"), transport: t, form: &http.Request{Method: http.MethodPost}}
 	if library {
 		// Apple redirects nobody; what does would get a token.
 		stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -47,10 +48,8 @@ func (c *client) push(ctx context.Context, x *exchange) error {
 			&apns2.Notification{DeviceToken: x.m.token, Payload: placeholder})
 		return err
 	}
-	req := (&http.Request{
-		Method: http.MethodPost,
-		URL:    &url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token},
-	}).WithContext(ctx)
+	req := c.form.WithContext(ctx)
+	req.URL = &url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
 	_, err := x.over(c.transport, req)
 	return err
 }
