@@ -31,7 +31,6 @@ type runCommand struct {
 
 // Run implements the command.
 func (r *runCommand) Run(ctx context.Context, io streams) error {
-	tuneCollector()
 	ctx, stop := signalled(ctx)
 	defer stop()
 	return r.serve(ctx, io.err)
