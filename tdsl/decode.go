@@ -57,7 +57,8 @@ func Keys(config any) []string {
 // deeper one counts before an outer, and the block's own before all.
 //
 // What no field takes is returned as unknown, but for bean definitions. The
-// error is [Errors]: all values that do not fit.
+// error is [Errors]: all values that do not fit, with their keys; the fields that
+// they are for keep their defaults.
 func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err error) {
 	target := reflect.ValueOf(into).Elem()
 	var errs Errors
@@ -71,7 +72,11 @@ func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err e
 		if e == nil {
 			continue
 		}
-		if err := convert(e.Value, env, target.FieldByIndex(f.index)); err != nil {
+		value := target.FieldByIndex(f.index)
+		before := reflect.New(value.Type()).Elem()
+		before.Set(value)
+		if err := convert(e.Value, env, value); err != nil {
+			value.Set(before)
 			errs = append(errs, f.wrong(e, err))
 		}
 	}
@@ -114,5 +119,5 @@ func (f *field) wrong(e *Entry, err error) *Error {
 	if s, ok := e.Value.(*Scalar); ok && !f.secret && s.V != nil {
 		msg = fmt.Sprintf("'%s' = %s: %s", e.Key, abbreviate(fmt.Sprintf("%#v", s.V)), err)
 	}
-	return &Error{Pos: e.Value.Pos(), Msg: msg}
+	return &Error{Pos: e.Value.Pos(), Msg: msg, Key: e.Key}
 }
