@@ -7,12 +7,13 @@ import (
 )
 
 // field is one property of a Config struct, from its tag
-// `tdsl:"name,alias=other,secret"`.
+// `tdsl:"name,alias=other,secret,enum"`.
 type field struct {
 	index   []int
 	name    string // key in the bean's own block; empty: none
 	aliases []string
 	secret  bool // never shown
+	enum    bool // one of some words, in any letter case; read in small letters
 }
 
 // fieldsOf reads the tags of a struct, also of the structs embedded in it.
@@ -30,6 +31,7 @@ func fieldsOf(t reflect.Type) []field {
 				f.aliases = append(f.aliases, alias)
 			}
 			f.secret = f.secret || p == "secret"
+			f.enum = f.enum || p == "enum"
 		}
 		out = append(out, f)
 	}
@@ -78,6 +80,8 @@ func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err e
 		if err := convert(e.Value, env, value); err != nil {
 			value.Set(before)
 			errs = append(errs, f.wrong(e, err))
+		} else if f.enum {
+			value.SetString(strings.ToLower(value.String()))
 		}
 	}
 	for _, e := range b.Entries {

@@ -21,6 +21,7 @@ func (h *host) UnmarshalText(text []byte) error {
 
 type config struct {
 	Text     string              `tdsl:"text"`
+	Mode     string              `tdsl:"mode,enum"`
 	Secret   int                 `tdsl:"secret,secret"`
 	Number   int                 `tdsl:"number"`
 	On       bool                `tdsl:"on"`
@@ -53,6 +54,7 @@ outer () {
         text = '  ' + env('HOME') + '/x  '
         number = '12'
         on = yes
+        mode = ' SILENT'
         wait = 'PT1M30S'
         list = [ 'a ', 5, 1.50 ]
         numbers = '1, 2,3'
@@ -76,7 +78,7 @@ outer () {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{Text: "/home/tester/x", Number: 12, On: true, Wait: 90 * time.Second, List: []string{"a ", "5", "1.5"}, Numbers: []int{1, 2, 3},
+	want := config{Text: "/home/tester/x", Mode: "silent", Number: 12, On: true, Wait: 90 * time.Second, List: []string{"a ", "5", "1.5"}, Numbers: []int{1, 2, 3},
 		Map: map[string][]string{"x": {"ALL"}, "y": {"a", "b"}}, Hosts: []host{{"one", 1}, {"two", 2}}, Global: []string{"a", "b"}, PoolSize: 5}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
