@@ -323,6 +323,14 @@ func TestDump(t *testing.T) {
 	}
 }
 
+// A value that does not fit is in the dump as it is written, not as zero.
+func TestDumpOfUnfitValues(t *testing.T) {
+	_, out, _ := tpush("dump", configFile(t, "push () {\n    'apns-binary-api' () {\n        expiration = 'a week'\n        'cert-password' = [ 'hunter2' ]\n    }\n}\n"))
+	if !strings.Contains(out, "expiration = 'a week'\n") || strings.Contains(out, "hunter2") {
+		t.Errorf("dump\n%s", out)
+	}
+}
+
 func TestFmt(t *testing.T) {
 	file := configFile(t, "push  () {\nx=1   # why\n}\n")
 	if code, out, _ := tpush("fmt", file); code != exitGood || out != "push  () {\n    x = 1   # why\n}\n" {
