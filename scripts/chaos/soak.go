@@ -60,6 +60,9 @@ func (o *options) soak(ctx context.Context, b *lab) error {
 	if err != nil {
 		return err
 	}
+	if len(levels) < 4 {
+		return errors.New("too short to tell: let it run for two minutes")
+	}
 	r.fill(levels)
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
@@ -73,11 +76,15 @@ func (r *soakReport) failure() error {
 	switch {
 	case len(r.Answers) != 3 || r.Answers[byCert+": result"] == 0 || r.Answers[byKey+": result"] == 0 || r.Answers[google+": result"] == 0:
 		return errors.New("not all publishes were answered with a result")
-	case r.Rise.Memory > 5+0.1*r.First.Memory, r.Rise.Goroutines > 20+0.1*r.First.Goroutines, r.Rise.Files > 5:
+	case tooMuch(r.Rise) && tooMuch(level{r.Last.Memory - r.First.Memory, r.Last.Goroutines - r.First.Goroutines, r.Last.Files - r.First.Files}):
 		return fmt.Errorf("the program takes more and more: %v in %v minutes", r.Rise, r.Minutes)
 	}
 	return nil
 }
+
+// tooMuch is more than garbage collection and idle connections make between two
+// samples.
+func tooMuch(rise level) bool { return rise.Memory > 8 || rise.Goroutines > 30 || rise.Files > 8 }
 
 // soaker publishes without remembering.
 type soaker struct {
