@@ -308,7 +308,7 @@ func withoutHead(all []string) (out []string) {
 	for _, s := range all {
 		if strings.HasPrefix(s, "2 <") {
 			head = true
-		} else if head && !strings.Contains(s, "<") && !strings.HasPrefix(s, "2 >") {
+		} else if head && !strings.ContainsAny(s[:1], "'0123456789") { // neither text nor an element
 			continue
 		} else {
 			head = false
