@@ -1,7 +1,8 @@
 package beans
 
 import (
-	"regexp"
+	"fmt"
+	"slices"
 
 	"github.com/tpush/tpush/tdsl"
 )
@@ -12,7 +13,7 @@ import (
 // Of a bean that this program does not build it has what the file says.
 func (g *Graph) Dump(env tdsl.Env) *tdsl.File {
 	f := &tdsl.File{Root: tdsl.Block{Active: true}}
-	for _, e := range calculatedAll(g.Root.block.Entries, env) {
+	for _, e := range calculatedAll(g.Root.block.Entries, false, env) {
 		if !g.Root.has(e.Key) {
 			f.Root.Entries = append(f.Root.Entries, e)
 		}
@@ -21,16 +22,14 @@ func (g *Graph) Dump(env tdsl.Env) *tdsl.File {
 	return f
 }
 
-func calculatedAll(entries []tdsl.Entry, env tdsl.Env) (out []tdsl.Entry) {
+// calculatedAll calculates entries; secret ones are all of a map whose name is
+// that of a secret, and items, which are connections with their passwords.
+func calculatedAll(entries []tdsl.Entry, secret bool, env tdsl.Env) (out []tdsl.Entry) {
 	for _, e := range entries {
-		out = append(out, tdsl.Entry{Key: e.Key, Value: calculated(e.Value, secretKey.MatchString(e.Key), env)})
+		out = append(out, tdsl.Entry{Key: e.Key, Value: calculated(e.Value, secret || e.Key == "items" || tdsl.IsSecret(e.Key), env)})
 	}
 	return out
 }
-
-// secretKey matches the names of values that are not for showing: items are
-// connections, with their passwords.
-var secretKey = regexp.MustCompile(`(?i)passw|passwd|secret|token|server-key|api-key|^items$`)
 
 // calculated is a value without its variables, and with stars for a secret; one
 // that cannot be calculated stays as it is written.
@@ -38,7 +37,7 @@ func calculated(v tdsl.Value, secret bool, env tdsl.Env) tdsl.Value {
 	switch x := v.(type) {
 	case *tdsl.Block:
 		block := &tdsl.Block{Name: x.Name, Class: x.Class, HasClass: x.HasClass, Active: x.Active, Exportable: x.Exportable, Declared: x.Declared}
-		block.Entries = calculatedAll(x.Entries, env)
+		block.Entries = calculatedAll(x.Entries, secret && !x.Declared, env)
 		return block
 	case *tdsl.List:
 		list := &tdsl.List{}
@@ -48,13 +47,33 @@ func calculated(v tdsl.Value, secret bool, env tdsl.Env) tdsl.Value {
 		return list
 	}
 	result, err := v.Eval(env)
-	if err != nil {
-		return v
+	switch x := result.(type) {
+	case string:
+		result = tdsl.Masked(x, secret)
+	case int32, int64, float32, float64:
+		if secret {
+			result = tdsl.Stars(fmt.Sprint(x))
+		}
 	}
-	if s, ok := result.(string); ok {
-		result = tdsl.Masked(s, secret)
+	switch {
+	case err == nil:
+		return &tdsl.Scalar{V: result}
+	case secret: // its parts may be written there
+		return &tdsl.Scalar{V: "***"}
 	}
-	return &tdsl.Scalar{V: result}
+	return v
+}
+
+// dumpProperties are all properties of a bean; a value that does not fit its
+// property as it is written.
+func dumpProperties(b *Bean, env tdsl.Env) []tdsl.Entry {
+	out := tdsl.Encode(b.config)
+	for i, e := range out {
+		if v := b.lookup(e.Key); v != nil && slices.Contains(b.unfit, e.Key) {
+			out[i].Value = calculated(v, tdsl.IsSecret(e.Key), env)
+		}
+	}
+	return out
 }
 
 func dumpBeans(beans []*Bean, env tdsl.Env) (out []tdsl.Entry) {
@@ -67,9 +86,9 @@ func dumpBeans(beans []*Bean, env tdsl.Env) (out []tdsl.Entry) {
 			block.Class, block.HasClass = b.class.aliases[0], true
 		}
 		if b.config != nil {
-			block.Entries = tdsl.Encode(b.config)
+			block.Entries = dumpProperties(b, env)
 		} else {
-			block.Entries = calculatedAll(b.block.Entries, env)
+			block.Entries = calculatedAll(b.block.Entries, false, env)
 		}
 		block.Entries = append(block.Entries, dumpBeans(b.Children, env)...)
 		out = append(out, tdsl.Entry{Key: b.Name, Value: block})

@@ -55,6 +55,14 @@ func TestDumpOfOthers(t *testing.T) {
     a = 1 + 2
     b {
         'api-keys' = [ 'hunter2' ]
+        pwd = 'hunter2'
+        'ldap-pass' = 'hunter2'
+        password = 4711123
+        secret = 5 + 'hunter2'
+        url = 'https://u:hunter2@h/'
+        passwords {
+            a = 'hunter2'
+        }
     }
 }
 muc () {
@@ -76,7 +84,7 @@ shop (active: false) {
 			t.Errorf("no %q in\n%s", want, dump)
 		}
 	}
-	if strings.Contains(dump, "hunter2") {
+	if strings.Contains(dump, "hunter2") || strings.Contains(dump, "4711123") {
 		t.Errorf("a secret is shown:\n%s", dump)
 	}
 }

@@ -37,7 +37,7 @@ func (ds *DataSource) inspect(ctx context.Context) (layout, error) {
 	l.complete(rest)
 	l.joined = ds.joinable(&l, columns)
 	if l.readOnly != "" {
-		ds.log.Warn("the table tig_push_devices is only read: registrations are refused", "why", l.readOnly)
+		ds.log.Warn("the table tig_push_devices takes no new devices: their registrations are refused", "why", l.readOnly)
 	} else if !l.joined {
 		ds.log.Info("using the table tig_push_devices as it is", "columns", strings.Join(names(columns), ", "))
 	}

@@ -165,6 +165,9 @@ func TestReadOnlyTable(t *testing.T) {
 	if got := byNode(t, d, "n1"); len(got) != 1 {
 		t.Errorf("devices %+v", got)
 	}
+	if again := register(t, d, key("AB"), "voip", "n2"); again.Node != "n1" || again.SecondToken != "voip" {
+		t.Errorf("a known device registered again: %+v", again)
+	}
 	_, err := d.Register(t.Context(), key("XY"), "", "n2")
 	if err == nil || errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("error %v", err)

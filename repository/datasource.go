@@ -29,8 +29,8 @@ type Config struct {
 	// PoolSize is the number of connections to a database server; 0: Tigase's
 	// own, four for each CPU and at least ten.
 	PoolSize int `tdsl:"pool-size,alias=pool-size"`
-	// Schema allows tables to be created: in an embedded database at the start,
-	// in another by tpush schema install.
+	// Schema allows tables that are missing to be created, at the start and by
+	// tpush schema install.
 	Schema bool `tdsl:"schema-management,alias=schema-management"`
 	// Watchdog is the time between two looks at whether the database is there,
 	// as ISO 8601 has it (PT1H); PT0S: none.

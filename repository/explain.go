@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -92,7 +93,9 @@ func serverAdvice(err error, number uint16, state string) string {
 	case text != "":
 	case errors.As(err, &dns):
 		text = "the name of the host in 'uri' is not known"
-	case errors.As(err, &op):
+	case errors.Is(err, mysql.ErrNoTLS) || strings.Contains(err.Error(), "server refused TLS connection"):
+		text = "the server offers no TLS: switch it on there, or take what asks for it (useSSL, sslMode, ssl) out of 'uri'"
+	case errors.As(err, &op) || errors.Is(err, mysql.ErrInvalidConn):
 		text = "look at host and port in 'uri', and whether the database server runs"
 	default:
 		return ""

@@ -11,7 +11,7 @@ import (
 // node. The error of a device that cannot be stored wraps [ErrInvalid].
 func (r *Devices) Import(ctx context.Context, all []Device) error {
 	if why := r.ds.layout.readOnly; why != "" {
-		return fmt.Errorf("store devices: the table tig_push_devices is only read: %s", why)
+		return fmt.Errorf("store devices: the table tig_push_devices takes no new devices: %s", why)
 	}
 	for i := range all {
 		d := &all[i]

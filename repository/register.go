@@ -25,9 +25,6 @@ func (r *Devices) Register(ctx context.Context, k Key, second, newNode string) (
 	if err := storable(k, second, newNode); err != nil {
 		return Device{}, err
 	}
-	if why := r.ds.layout.readOnly; why != "" {
-		return Device{}, fmt.Errorf("store device: the table tig_push_devices is only read: %s", why)
-	}
 	d, err := r.Find(ctx, k)
 	if errors.Is(err, ErrNotFound) {
 		d, err = Device{Service: k.Service, Account: k.Account, Node: newNode, Provider: k.Providers[0], Token: k.Token}, nil
@@ -90,9 +87,17 @@ func (r *Devices) register(ctx context.Context, s session, d *Device) error {
 	return s.exec(ctx, "DELETE FROM tig_push_tombstones"+whereData, dataRow(d)...)
 }
 
+// ReadOnly says why new devices cannot be stored: the table of another push
+// component has columns that only that can fill. It is empty when they can. Known
+// devices may be registered again in any case.
+func (r *Devices) ReadOnly() string { return r.ds.layout.readOnly }
+
 // insert writes a new row, all that the layout knows.
 func (r *Devices) insert(ctx context.Context, s session, d *Device, second sql.NullString) error {
 	l := &r.ds.layout
+	if l.readOnly != "" {
+		return fmt.Errorf("the table tig_push_devices takes no new devices: %s", l.readOnly)
+	}
 	columns, args := []string{l.provider}, []any{d.Provider}
 	for _, f := range []struct {
 		key  *keyed

@@ -32,12 +32,14 @@ type SchemaState struct {
 	Version int      // of our tables; 0: not set up by tpush
 	Missing []string // tables and routines, such as "table tig_push_devices"
 	Present []string
+	ByHand  bool // schema-management is false: nothing is created here
 }
 
 // CheckSchema looks whether all is there that the data source is used for, by
 // the tables and routines themselves: a version row says what was to be
 // loaded, not what was. The error wraps [ErrNewerSchema] where it applies.
 func (ds *DataSource) CheckSchema(ctx context.Context) (state SchemaState, err error) {
+	state.ByHand = !ds.cfg.Schema
 	if _, err := os.Stat(ds.loc.file); ds.engine == sqliteEngine && errors.Is(err, fs.ErrNotExist) {
 		for _, o := range ds.objects(ds.needs) {
 			state.Missing = append(state.Missing, o.String())

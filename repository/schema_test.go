@@ -201,6 +201,8 @@ func TestErrors(t *testing.T) {
 		"database 'tigasedb' at db:3306: Error 1290: ro: the database is read-only: look whether 'uri' names a replica":             &mysql.MySQLError{Number: 1290, Message: "ro"},
 		"database 'tigasedb' at db:3306: Error 1449: x: the account that owns the stored routines is gone: load the routines again": &mysql.MySQLError{Number: 1449, Message: "x"},
 		"database 'tigasedb' at db:3306: : no (SQLSTATE 42501): the user lacks a right":                                             &pgconn.PgError{Code: "42501", Message: "no"},
+		"database 'tigasedb' at db:3306: " + mysql.ErrNoTLS.Error() + ": the server offers no TLS":                                  mysql.ErrNoTLS,
+		"database 'tigasedb' at db:3306: invalid connection: look at host and port in 'uri'":                                        mysql.ErrInvalidConn,
 	} {
 		if got := server.explain(err); !strings.HasPrefix(got.Error(), want) {
 			t.Errorf("%v, want %s", got, want)

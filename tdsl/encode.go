@@ -7,11 +7,12 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 )
 
 // Encode returns the properties of a Config struct as entries of a block, the
 // reverse of [Decode], for people to read: secrets are stars, as many as they
-// have characters, and of a JDBC URI the password is.
+// have characters, and so is the password in an address.
 func Encode(config any) []Entry {
 	v := reflect.ValueOf(config)
 	var out []Entry
@@ -21,45 +22,70 @@ func Encode(config any) []Entry {
 			name = f.aliases[0]
 		}
 		value := encode(v.FieldByIndex(f.index))
-		if f.secret {
-			maskAll(value)
-		}
+		maskAll(value, f.secret)
 		out = append(out, Entry{Key: name, Value: value})
 	}
 	return out
 }
 
-// jdbcPassword is the one secret in a JDBC URI.
-var jdbcPassword = regexp.MustCompile(`([?&;](?:password|pass)=)([^&;]*)`)
+// SecretKeys matches the names of values that are not for showing, as part of a
+// regular expression: what Tigase's and our own properties, and the parameters
+// of addresses are called.
+const SecretKeys = `(?i:pass?-?w(?:or)?d|passphrase|\bpass|pwd|secret|token|credential|(?:server|api|private|access)-?key)`
+
+var secretKey = regexp.MustCompile(SecretKeys)
+
+// IsSecret reports whether a value of this name is not for showing.
+func IsSecret(key string) bool { return secretKey.MatchString(key) }
+
+// passwords are the secrets in an address: a parameter of a JDBC URI, and what
+// stands between a user's name and the host.
+var passwords = []*regexp.Regexp{
+	regexp.MustCompile(`(?i)([?&;](?:password|pass|pwd)=)([^&;]*)()`),
+	regexp.MustCompile(`(://[^:@/\s'"]*:)([^\s'"]*)(@)`),
+}
+
+// withoutPasswords is a text with stars in place of the passwords of the
+// addresses in it.
+func withoutPasswords(text string) string {
+	for _, password := range passwords {
+		text = password.ReplaceAllStringFunc(text, func(s string) string {
+			m := password.FindStringSubmatch(s)
+			return m[1] + Stars(m[2]) + m[3]
+		})
+	}
+	return text
+}
+
+// Stars are as many as a text has UTF-16 units, so that places behind it stay.
+func Stars(text string) string { return strings.Repeat("*", len(utf16.Encode([]rune(text)))) }
 
 // maskAll masks a text, or the texts of a list; what of a block is secret, its
 // own fields say.
-func maskAll(v Value) {
+func maskAll(v Value, secret bool) {
 	switch x := v.(type) {
 	case *Scalar:
 		if text, ok := x.V.(string); ok {
-			x.V = Masked(text, true)
+			x.V = Masked(text, secret)
 		}
 	case *List:
 		for _, item := range x.Items {
-			maskAll(item)
+			maskAll(item, secret)
+		}
+	case *Block:
+		for _, e := range x.Entries {
+			maskAll(e.Value, false)
 		}
 	}
 }
 
-// Masked is a text for people to read: of a JDBC URI without its password, and
-// only stars of a secret.
+// Masked is a text for people to read: only stars of a secret; but of an address
+// with a password in it, all but that.
 func Masked(text string, secret bool) string {
-	if strings.HasPrefix(text, "jdbc:") {
-		return jdbcPassword.ReplaceAllStringFunc(text, func(m string) string {
-			name, value, _ := strings.Cut(m, "=")
-			return name + "=" + strings.Repeat("*", len(value))
-		})
+	if shown := withoutPasswords(text); shown != text || !secret || strings.HasPrefix(text, "jdbc:") {
+		return shown
 	}
-	if !secret {
-		return text
-	}
-	return strings.Repeat("*", len([]rune(text)))
+	return Stars(text)
 }
 
 func encode(v reflect.Value) Value {

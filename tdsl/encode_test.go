@@ -28,11 +28,14 @@ func TestEncodeMasksSecrets(t *testing.T) {
 	err := Format(&text, &File{Root: Block{Entries: Encode(struct {
 		Password string `tdsl:"password,secret"`
 		URI      string `tdsl:"uri,secret"`
-	}{"hunter2", "jdbc:mysql://h/db?user=u&password=hunter2&x=1"})}})
+		Other    string `tdsl:"other"`
+		Proxy    string `tdsl:"proxy,secret"`
+	}{"hunter2", "jdbc:mysql://h/db?user=u&Password=hunter2&x=1", "jdbc:postgresql://u:hunter2@h/db", "http://u:hunter2@h:3128"})}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "password = '*******'\nuri = 'jdbc:mysql://h/db?user=u&password=*******&x=1'\n"; text.String() != want {
+	if want := "other = 'jdbc:postgresql://u:*******@h/db'\npassword = '*******'\n" +
+		"proxy = 'http://u:*******@h:3128'\nuri = 'jdbc:mysql://h/db?user=u&Password=*******&x=1'\n"; text.String() != want {
 		t.Errorf("got %s\nwant %s", text.String(), want)
 	}
 }

@@ -20,7 +20,7 @@ type checkCommand struct {
 // Run implements the command: everything is read, decoded and built, which
 // opens no connection.
 func (c *checkCommand) Run(ctx context.Context, io streams) error {
-	if file, findings, err := c.read(); c.JSON && err == nil && file == nil {
+	if file, findings, err := c.parse(); c.JSON && err == nil && file == nil {
 		return errors.Join(exit(exitConfig), printJSON(io, findings))
 	}
 	file, err := c.load(io.err)
@@ -34,7 +34,7 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 	if c.JSON {
 		err = printJSON(io, findings)
 	} else {
-		src := newLines(c.name())
+		src := c.lines()
 		for _, f := range findings {
 			if f.Severity != beans.Note {
 				printFinding(io.out, f, src)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestCheckTellsEverything has mistakes of every kind in one file: a bean that
@@ -71,10 +75,53 @@ func TestMasked(t *testing.T) {
 		"uri = 'jdbc:mysql://h/d?user=u&password=p&x=1'": "uri = 'jdbc:mysql://h/d?user=u&password=*&x=1'",
 		"items = [ 'p.a:s:connect:5270:h' ]":             "items = [ 'p.a:*:connect:5270:h' ]",
 		"password = env('PW')":                           "password = env('PW')",
+		"password = env('PW', 'hunter2')":                "password = env('PW', ********')",
+		"secret = 'a' + 'hunter2' + 5":                   "secret = **************' + 5",
+		"uri = 'mongodb://u:hunter2@h/d'":                "uri = 'mongodb://u:*******@h/d'",
 		"'pool-size' = 5":                                "'pool-size' = 5",
 	} {
 		if got := masked(line); got != want {
 			t.Errorf("%s: got %s, want %s", line, got, want)
 		}
+	}
+}
+
+// A configuration may come from a pipe, which gives it only once.
+func TestCheckOfAPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := w.WriteString("a = b-c\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	code, _, errs := tpush("check", fmt.Sprintf("/dev/fd/%d", r.Fd()))
+	if code != exitConfig || !strings.Contains(errs, "    a = b-c\n         ^\n") {
+		t.Errorf("exit code %d, said %s", code, errs)
+	}
+}
+
+// Many findings on one long line take no longer than one.
+func TestCheckOfALongLine(t *testing.T) {
+	start := time.Now()
+	code, _, _ := tpush("check", configFile(t, strings.Repeat("{", 300_000)))
+	if took := time.Since(start); code != exitConfig || took > 10*time.Second {
+		t.Errorf("exit code %d after %v", code, took)
+	}
+}
+
+// Whoever names the home folder means the configuration there.
+func TestConfigurationBelowHome(t *testing.T) {
+	home := t.TempDir()
+	if err := os.Mkdir(filepath.Join(home, "etc"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, defaultFile), []byte("a = 5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := tpush("dump", "--written", "--home", home); code != 0 || out != "a = 5\n" {
+		t.Errorf("exit code %d, printed %s%s", code, out, errs)
 	}
 }

@@ -152,9 +152,13 @@ func buildExt(c *beans.Context, cfg ext.Config, home string) (*ext.Ext, error) {
 		return nil, err
 	}
 	for _, p := range components {
-		p.served = e.Domains()
-		p.Service().SendThrough(e, firstDomain(p, p.served, components))
+		p.Service().SendThrough(e, func() string { return firstDomain(p, e.Domains(), components) })
 	}
+	e.TellDomains(func(ctx context.Context, domains []string) {
+		for _, p := range components {
+			p.Service().TellStrays(ctx, domains)
+		}
+	})
 	e.Route(func(domain string) (ext.Handler, error) {
 		bound, err := bind([]string{domain}, components)
 		return bound[domain], err

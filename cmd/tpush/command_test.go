@@ -323,6 +323,14 @@ func TestDump(t *testing.T) {
 	}
 }
 
+// A value that does not fit is in the dump as it is written, not as zero.
+func TestDumpOfUnfitValues(t *testing.T) {
+	_, out, _ := tpush("dump", configFile(t, "push () {\n    'apns-binary-api' () {\n        expiration = 'a week'\n        'cert-password' = [ 'hunter2' ]\n    }\n}\n"))
+	if !strings.Contains(out, "expiration = 'a week'\n") || strings.Contains(out, "hunter2") {
+		t.Errorf("dump\n%s", out)
+	}
+}
+
 func TestFmt(t *testing.T) {
 	file := configFile(t, "push  () {\nx=1   # why\n}\n")
 	if code, out, _ := tpush("fmt", file); code != exitGood || out != "push  () {\n    x = 1   # why\n}\n" {
@@ -363,7 +371,8 @@ func TestExcerpt(t *testing.T) {
 		shown, indent string
 	}{
 		"short":      {"\ta = b-c\r", 7, "\ta = b-c", "\t     "},
-		"astral":     {"a = '😀' }", 10, "a = '😀' }", "        "},
+		"astral":     {"a = '😀' }", 10, "a = '😀' }", "         "},
+		"wide":       {"ｋ = 'e\u0301日本' }", 12, "ｋ = 'e\u0301日本' }", strings.Repeat(" ", 13)},
 		"long front": {long + "!", 501, "…" + strings.Repeat("x", 60) + "!", strings.Repeat(" ", 61)},
 		"long tail":  {"!" + long, 1, "!" + strings.Repeat("x", 119) + "…", ""},
 		"control":    {"a\x00\x1b[31m", 2, "a\uFFFD\uFFFD[31m", " "},

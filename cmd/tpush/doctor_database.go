@@ -43,12 +43,12 @@ func (d *doctor) source(ctx context.Context, ds *repository.DataSource) bool {
 		d.ill(subjectDatabase, "correct 'uri' of the data source, or the database's server; until then nothing can be registered or pushed", "%v", err)
 		return false
 	}
-	if len(state.Missing) > 0 && len(state.Present) == 0 && len(state.Missing) > 3 {
-		d.warn(subjectDatabase, "tpush schema install; an embedded database is made at the first start", "%s has no tables yet", ds)
+	if len(state.Missing) > 0 && state.ByHand {
+		d.ill(subjectDatabase, "schema-management is false: let somebody run what 'tpush schema install --print' shows", "%s lacks %s", ds, strings.Join(state.Missing, ", "))
 		return false
 	}
 	if len(state.Missing) > 0 {
-		d.ill(subjectDatabase, "tpush schema install", "%s lacks %s", ds, strings.Join(state.Missing, ", "))
+		d.warn(subjectDatabase, "the start of tpush creates what is missing, as 'tpush schema install' does", "%s lacks %s", ds, strings.Join(state.Missing, ", "))
 		return false
 	}
 	if err := ds.Start(ctx); err != nil {
@@ -62,6 +62,10 @@ func (d *doctor) source(ctx context.Context, ds *repository.DataSource) bool {
 // devices counts devices, and finds those that cannot be reached with this
 // configuration.
 func (d *doctor) devices(ctx context.Context, devices *repository.Devices) {
+	if why := devices.ReadOnly(); why != "" {
+		d.ill(subjectDatabase, "give tpush a database of its own and move the devices there with 'tpush devices export' and 'import' (page database)",
+			"tig_push_devices takes no new devices: %s; those in it get their pushes", why)
+	}
 	counts, err := devices.Counts(ctx)
 	if err != nil {
 		d.ill(subjectDatabase, "", "%v", err)
@@ -70,7 +74,7 @@ func (d *doctor) devices(ctx context.Context, devices *repository.Devices) {
 	if len(counts) == 0 {
 		d.well(subjectDatabase, "no device is registered yet")
 	}
-	domains, ids := d.domains(), map[string]bool{}
+	domains, ids := d.domains(ctx), map[string]bool{}
 	for _, p := range beans.Built[*pushBean](d.graph) {
 		for _, i := range p.Service().Providers() {
 			for _, id := range append([]string{i.ID}, i.Aliases...) {
@@ -92,8 +96,9 @@ func (d *doctor) devices(ctx context.Context, devices *repository.Devices) {
 }
 
 // domains are the service JIDs of the configuration, the former ones, too.
-func (d *doctor) domains() (out []string) {
+func (d *doctor) domains(ctx context.Context) (out []string) {
 	for _, e := range beans.Built[*ext.Ext](d.graph) {
+		e.Refresh(ctx) // items may be in the database
 		out = append(out, e.Domains()...)
 	}
 	if len(out) == 0 {

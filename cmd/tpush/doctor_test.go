@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -102,7 +103,7 @@ func TestDoctor(t *testing.T) {
 		{name: "healthy", want: []want{
 			{subjectConfig, well, "providers: push/tigase:messenger:apns:1, push/fcm-http-v1"},
 			{subjectProcess, warning, "does not run here"},
-			{subjectDatabase, warning, "has no tables yet"},
+			{subjectDatabase, warning, "lacks table tig_schema_versions"},
 			{subjectServer, well, "takes the component and its secret"},
 			{subjectCredentials, well, "topics com.example.app, com.example.app.voip; for production only"},
 			{subjectPush, well, "tigase:messenger:apns:1: APNs answers"},
@@ -119,6 +120,12 @@ func TestDoctor(t *testing.T) {
 		}, code: exitFailed, want: []want{{subjectPush, ill, "APNs refuses the credentials"}}},
 		{name: "no database", replace: []string{"ext () {", "dataSource {\n    default () {\n        uri = 'jdbc:mysql://127.0.0.1:1/x?user=u&password=hunter2'\n    }\n}\next () {"}, code: exitFailed,
 			want: []want{{subjectDatabase, ill, "database 'x'"}, {subjectServer, well, "takes the component"}}},
+		{name: "tables that nobody may create", replace: []string{"ext () {", "dataSource {\n    default () {\n        uri = 'jdbc:sqlite:data/tpush.db'\n        'schema-management' = false\n    }\n}\next () {"}, code: exitFailed,
+			want: []want{{subjectDatabase, ill, "lacks table tig_schema_versions"}}},
+		{name: "a table that takes no devices", prepare: func(p *patient) {
+			p.sql("CREATE TABLE tig_push_devices (service_jid text NOT NULL, user_jid text NOT NULL, node text NOT NULL, provider text NOT NULL, device_id text NOT NULL, colour text NOT NULL)")
+			p.tpush("schema", "install")
+		}, code: exitFailed, want: []want{{subjectDatabase, ill, "columns colour"}}},
 		{name: "does not start", replace: []string{"push () {", "push () {\n    contentless = 'loud'"}, code: exitFailed, want: []want{{subjectConfig, ill, "does not start"}}},
 		{name: "devices nobody reaches", prepare: func(p *patient) {
 			p.devices(`{"service":"`+demoDomain+`","account":"a@example.com","node":"n","provider":"fcm-xmpp-api","token":"t"}`,
@@ -130,6 +137,7 @@ func TestDoctor(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for names that do not resolve
 			p := newPatient(t)
 			p.config(row.replace...)
 			if row.prepare != nil {
@@ -145,6 +153,22 @@ func TestDoctor(t *testing.T) {
 				t.Error("a password is shown")
 			}
 		})
+	}
+}
+
+// sql runs a statement on the embedded database.
+func (p *patient) sql(statement string) {
+	p.t.Helper()
+	if err := os.MkdirAll(filepath.Join(p.home, "data"), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(p.home, "data", "tpush.db"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(statement); err != nil {
+		p.t.Fatal(err)
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *dumpCommand) Run(ctx context.Context, io streams) error {
 
 // tree prints the file as read; a refused one as JSON of its error.
 func (c *dumpCommand) tree(io streams) error {
-	text, err := os.ReadFile(c.name())
+	text, err := c.read()
 	if err != nil {
 		fmt.Fprintf(io.err, "tpush: cannot read the configuration: %v\n", err)
 		return exit(exitConfig)
@@ -56,7 +56,7 @@ func (c *dumpCommand) tree(io streams) error {
 		fmt.Fprintf(io.out, "%s\n", out)
 		return exit(exitConfig)
 	}
-	src := newLines(c.name())
+	src := c.lines()
 	for _, w := range file.Warnings {
 		printFinding(io.err, beans.Finding{Severity: beans.Warning, Pos: w.Pos, Msg: w.Msg, Hint: w.Hint}, src)
 	}
@@ -88,7 +88,7 @@ func (c *fmtCommand) Run(io streams) error {
 		return err
 	}
 	name := c.name()
-	text, err := os.ReadFile(name)
+	text, err := c.read()
 	if err != nil {
 		return err
 	}

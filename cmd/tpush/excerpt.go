@@ -3,33 +3,48 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 
+	"golang.org/x/text/width"
+
 	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/tdsl"
 )
 
 // lines are the lines of a file, for messages.
-type lines []string
+type lines struct {
+	text  []string
+	shown map[int]string // by number: without secrets; made when asked for
+}
 
-// newLines reads a file's lines; a file that cannot be read has none.
-func newLines(name string) lines {
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil
+// newLines splits a text; one that is too large to be read has no lines.
+func newLines(text []byte) *lines {
+	if len(text) == 0 || len(text) > tdsl.MaxSize {
+		return &lines{}
 	}
-	return strings.Split(strings.ToValidUTF8(string(text), "\uFFFD"), "\n")
+	return &lines{strings.Split(strings.ToValidUTF8(string(text), "\uFFFD"), "\n"), map[int]string{}}
+}
+
+// line is a line without its secrets; false: there is none of that number.
+func (l *lines) line(n int) (string, bool) {
+	if n < 1 || n > len(l.text) {
+		return "", false
+	}
+	if _, known := l.shown[n]; !known {
+		l.shown[n] = masked(l.text[n-1])
+	}
+	return l.shown[n], true
 }
 
 // printFinding prints a finding with its source line and a caret below its
 // place.
-func printFinding(w io.Writer, f beans.Finding, src lines) {
+func printFinding(w io.Writer, f beans.Finding, src *lines) {
 	fmt.Fprintf(w, "%s: %s: %s\n", f.Pos, f.Severity, f.Msg)
-	if f.Pos.Line > 0 && f.Pos.Line <= len(src) {
-		line, indent := excerpt(masked(src[f.Pos.Line-1]), f.Pos.Col)
+	if line, ok := src.line(f.Pos.Line); ok {
+		line, indent := excerpt(line, f.Pos.Col)
 		fmt.Fprintf(w, "    %s\n    %s^\n", line, indent)
 	}
 	if f.Hint != "" {
@@ -59,13 +74,25 @@ func excerpt(line string, col int) (shown, indent string) {
 		after, trail = after[:n], "…"
 	}
 	front := lead + strings.Map(shownRune, string(before))
-	indent = strings.Map(func(r rune) rune {
-		if r == '\t' { // stays, so that the caret stands below its place
-			return r
+	return front + strings.Map(shownRune, string(after)) + trail, blank(front)
+}
+
+// blank is white space as wide as a text is in a terminal, so that a caret
+// behind it stands below its place.
+func blank(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch kind := width.LookupRune(r).Kind(); {
+		case r == '\t':
+			b.WriteRune(r)
+		case unicode.In(r, unicode.Mn, unicode.Me): // stands above the one before
+		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
+			b.WriteString("  ")
+		default:
+			b.WriteByte(' ')
 		}
-		return ' '
-	}, front)
-	return front + strings.Map(shownRune, string(after)) + trail, indent
+	}
+	return b.String()
 }
 
 // splitAt splits a line at a column (in UTF-16 units, from 1). Of what follows
@@ -83,21 +110,21 @@ func splitAt(line string, col int) (before, after []rune) {
 }
 
 // secrets are the texts in a line of a configuration that are not for a log:
-// values and URI parameters named so, and the password of a connection item.
+// values and URI parameters named so (of a variable, the default), and the
+// passwords of a connection item and of an address's user.
 var secrets = []*regexp.Regexp{
-	regexp.MustCompile(`(?i)((?:pass?word|passwd|pwd|secret|token|server-key)['"]?\s*[=:]\s*)('[^']*|"[^"]*|(?:env|prop) *\(|[^'"&;\s]+)()`),
-	regexp.MustCompile(`(['"][^:'"]+:)([^:'"]+)(:(?:connect|accept):)`),
+	regexp.MustCompile(`(` + tdsl.SecretKeys + `[^\s'"=:,;&]*['"]?\s*[=:]\s*)((?:env|prop)\s*\(\s*(?:'[^']*'|"[^"]*")\s*[,)][\s+]*)?` +
+		`('[^']*(?:'\s*\+\s*'[^']*)*|"[^"]*(?:"\s*\+\s*"[^"]*)*|[^'"&;\s,]+)?`),
+	regexp.MustCompile(`(['"][^:'"]+:)()([^:'"]+)(:(?:connect|accept):)`),
+	regexp.MustCompile(`(://[^:@/\s'"]*:)()([^\s'"]*)(@)`),
 }
 
 // masked is a line with stars in place of its secrets.
 func masked(line string) string {
 	for _, secret := range secrets {
 		line = secret.ReplaceAllStringFunc(line, func(s string) string {
-			m := secret.FindStringSubmatch(s)
-			if strings.HasSuffix(m[2], "(") { // a variable's name is no secret
-				return s
-			}
-			return m[1] + strings.Repeat("*", len(utf16.Encode([]rune(m[2])))) + m[3]
+			m := append(secret.FindStringSubmatch(s), "")
+			return m[1] + m[2] + tdsl.Stars(m[3]) + m[4]
 		})
 	}
 	return line

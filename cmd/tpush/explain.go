@@ -112,11 +112,7 @@ func served(g *beans.Graph) map[string]*push.Service {
 // servedBy are the components by the domains of the connections.
 func servedBy(e *ext.Ext, components []*pushBean) map[string]*push.Service {
 	out := map[string]*push.Service{}
-	domains := e.Domains()
-	for _, c := range e.Connections() { // also of items that came from a list
-		domains = append(domains, c.Domain)
-	}
-	for _, d := range domains {
+	for _, d := range e.Domains() {
 		// One that cannot be bound is told of by the ext bean.
 		if bound, err := bind([]string{d}, components); err == nil {
 			out[strings.ToLower(d)] = bound[d].Service()

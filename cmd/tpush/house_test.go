@@ -53,6 +53,7 @@ var rooms = map[string][]string{
 	"google.golang.org/api":               {"providers/fcm"},
 	"golang.org/x/net":                    {"providers/h2", "providers/apns/apnstest"},
 	"golang.org/x/term":                   {"cmd/tpush"},
+	"golang.org/x/text/width":             {"cmd/tpush"},
 	"github.com/prometheus/client_golang": {"component/http"},
 }
 

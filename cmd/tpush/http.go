@@ -34,7 +34,7 @@ type restConfig struct {
 	Unregister *bool `tdsl:"push-unregister"`
 	// UnknownDevice is the result for a device that is not known: failure or
 	// success.
-	UnknownDevice string `tdsl:"unknown-device"`
+	UnknownDevice string `tdsl:"unknown-device,enum"`
 	// PerMinute bounds the requests from one address; 0: no limit.
 	PerMinute int `tdsl:"requests-per-minute"`
 	// OpenAccess has no effect here: it is of other endpoints, which are the XMPP
@@ -188,13 +188,20 @@ func (f *httpFace) addREST(c *beans.Context, cfg restConfig, home string) error 
 		ContextPath: cfg.ContextPath, Hosts: cfg.Hosts, UnknownDevice: cfg.UnknownDevice,
 		PerMinute: cfg.PerMinute, PerAccount: perAccount, Proxies: server.proxies,
 	}, find, c.Logger())
+	var closed []error
 	for _, p := range server.ports {
 		k, err := p.open(certificates, server.proxies, endpoint, home, c.Logger())
 		if err != nil {
-			c.Logger().Error("a port is not opened", "port", p.port, "err", err)
+			closed = append(closed, fmt.Errorf("port %d: %w", p.port, err))
 			continue
 		}
 		f.connectors = append(f.connectors, k)
+	}
+	if len(f.connectors) == 0 {
+		return errors.Join(closed...) // nothing is left that this bean could do
+	}
+	for _, err := range closed {
+		c.Logger().Error("a port is not opened", "err", err)
 	}
 	return nil
 }

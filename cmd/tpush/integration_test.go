@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,15 +16,41 @@ import (
 	"mellium.im/xmpp/stanza"
 )
 
-// builtProgram builds the program once for the tests that run it as a user does.
+// building builds the program, once for all tests.
+var building = sync.OnceValues(func() (string, error) {
+	folder, err := os.MkdirTemp("", "tpush-test-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(folder, "tpush")
+	if out, err := exec.Command("go", "build", "-race", "-o", file, ".").CombinedOutput(); err != nil {
+		return folder, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return file, nil
+})
+
+// builtProgram is the program for the tests that run it as a user does.
 func builtProgram(t *testing.T) string {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "tpush")
-	out, err := exec.Command("go", "build", "-race", "-o", file, ".").CombinedOutput()
+	file, err := building()
 	if err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+		t.Fatal(err)
 	}
+	built = true
 	return file
+}
+
+// built says that there is a folder to remove.
+var built bool
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built {
+		if file, err := building(); err == nil {
+			os.RemoveAll(filepath.Dir(file))
+		}
+	}
+	os.Exit(code)
 }
 
 // guideConfig is a configuration in the guide's form.

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/tpush/tpush/beans"
 	"github.com/tpush/tpush/tdsl"
@@ -12,24 +14,57 @@ import (
 
 // source says which configuration a command works on.
 type source struct {
-	File       string            `arg:"" optional:"" help:"Configuration file (default etc/config.tdsl)." placeholder:"FILE"`
+	File       string            `arg:"" optional:"" help:"Configuration file (default etc/config.tdsl); - is standard input." placeholder:"FILE"`
 	ConfigFile string            `help:"The same, as Tigase has it." aliases:"property-file" placeholder:"FILE"`
 	Home       string            `help:"Folder that relative paths in the configuration are below." default:"." placeholder:"DIR"`
 	Env        map[string]string `help:"Set env('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
 	Prop       map[string]string `short:"D" help:"Set prop('NAME') for the configuration." placeholder:"NAME=VALUE" mapsep:"none"`
+
+	text []byte // what was read; nil: nothing yet
 }
 
+// defaultFile is below the home folder.
 const defaultFile = "etc/config.tdsl"
 
 // name is the file's name.
 func (s *source) name() string {
 	switch {
+	case s.File == "-":
+		return "/dev/stdin"
 	case s.File != "":
 		return s.File
 	case s.ConfigFile != "":
 		return s.ConfigFile
 	}
-	return defaultFile
+	return filepath.Join(s.Home, defaultFile)
+}
+
+// read returns the file's text. It is read once: a pipe gives it only once.
+func (s *source) read() (text []byte, err error) {
+	if s.text == nil {
+		s.text, err = readText(s.name())
+	}
+	return s.text, err
+}
+
+// readText reads a configuration, and of one that is too large no more than
+// shows that it is.
+func readText(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, tdsl.MaxSize+1))
+}
+
+// lines are those of the file, for messages.
+func (s *source) lines() *lines {
+	text, err := s.read()
+	if err != nil {
+		return newLines(nil)
+	}
+	return newLines(text)
 }
 
 // environment is what variables are taken from: the flags, the process's
@@ -62,7 +97,7 @@ func (s *source) environment(file *tdsl.File) tdsl.Env {
 // load reads the configuration. What is wrong with it is printed; the error is
 // then only the exit code.
 func (s *source) load(w io.Writer) (*tdsl.File, error) {
-	file, findings, err := s.read()
+	file, findings, err := s.parse()
 	if err != nil {
 		fmt.Fprintf(w, "tpush: cannot read the configuration: %v\n", err)
 		if s.File == "" && s.ConfigFile == "" {
@@ -71,7 +106,7 @@ func (s *source) load(w io.Writer) (*tdsl.File, error) {
 		return nil, exit(exitConfig)
 	}
 	if file == nil {
-		src := newLines(s.name())
+		src := s.lines()
 		for _, f := range findings {
 			printFinding(w, f, src)
 		}
@@ -81,15 +116,14 @@ func (s *source) load(w io.Writer) (*tdsl.File, error) {
 	return file, nil
 }
 
-// read reads the configuration. For a text that is at fault the file is nil and
+// parse reads the configuration. For a text that is at fault the file is nil and
 // the findings say why.
-func (s *source) read() (*tdsl.File, beans.Findings, error) {
-	f, err := os.Open(s.name())
+func (s *source) parse() (*tdsl.File, beans.Findings, error) {
+	text, err := s.read()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer f.Close()
-	file, err := tdsl.Load(s.name(), f)
+	file, err := tdsl.Load(s.name(), bytes.NewReader(text))
 	var all tdsl.Errors
 	if !errors.As(err, &all) {
 		return file, nil, err

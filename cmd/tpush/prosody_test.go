@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/xml"
 	"fmt"
@@ -8,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,6 +91,30 @@ func (s *server) stop() {
 		_ = s.running.Process.Signal(os.Interrupt)
 	}
 	_ = s.running.Wait()
+}
+
+// kill ends the server's processes with SIGKILL: all that name its folder, as
+// ejabberd's are neither children nor in a group of ours.
+func (s *server) kill(t *testing.T) {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := 0
+	for _, name := range all {
+		// One that has ended meanwhile needs no more.
+		line, _ := os.ReadFile(name)
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if bytes.Contains(line, []byte(s.folder)) && pid > 1 && syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		t.Error("the server has no process")
+	}
+	_ = s.running.Wait()
+	eventually(t, "the killed server has ended", func() bool { return !listens(s.components) && !listens(s.clients) })
 }
 
 // needProgram ends the test when a program of the integration tests is not

@@ -15,7 +15,6 @@ type pushBean struct {
 	name   string
 	domain []string // its own 'domain'
 	vhosts []string
-	served []string // all domains of the connection items
 	log    *slog.Logger
 	ran    bool
 }
@@ -23,7 +22,6 @@ type pushBean struct {
 // Run implements beans.Runner.
 func (p *pushBean) Run(ctx context.Context) error {
 	p.ran = true
-	p.Service().TellStrays(ctx, p.served)
 	return p.Service().Run(ctx)
 }
 

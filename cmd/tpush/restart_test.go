@@ -24,7 +24,7 @@ const (
 )
 
 // TestServerRestarts restarts Prosody and ejabberd under a steady load of
-// publishes. TPUSH_RESTARTS says how often.
+// publishes, every second time after a kill -9. TPUSH_RESTARTS says how often.
 func TestServerRestarts(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) *server{"prosody": startProsody, "ejabberd": startEjabberd} {
 		t.Run(name, func(t *testing.T) { restarts(t, start(t), restartCount(t)) })
@@ -58,7 +58,11 @@ func restarts(t *testing.T, server *server, times int) {
 	for i := range times {
 		before := tap.answered()
 		eventually(t, fmt.Sprintf("publishes are answered before restart %d", i+1), func() bool { return tap.answered() >= before+10*restartDevices })
-		server.stop()
+		if i%2 == 0 {
+			server.stop()
+		} else {
+			server.kill(t)
+		}
 		server.running = server.start()
 		down := time.Now()
 		if err := server.running.Start(); err != nil {

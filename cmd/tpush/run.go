@@ -22,8 +22,9 @@ type runCommand struct {
 	Activate []string `help:"Serve a bean that the file marks active: false." placeholder:"NAME"`
 	Debug    bool     `help:"Log everything, also on the console."`
 
-	// InstallSchema is for start scripts: a swap needs no step of its own then.
-	InstallSchema bool `help:"Create tables of ours that are missing before the start, as 'tpush schema install' does."`
+	// InstallSchema is on so that a swap needs no step of its own. The property
+	// schema-management of a data source forbids it, too.
+	InstallSchema bool `help:"Create tables that are missing before the start, as 'tpush schema install' does." default:"true" negatable:""`
 
 	LogFormat string        `help:"Format of the log on the console: text, tigase or json." enum:"text,tigase,json" default:"text"`
 	Drain     time.Duration `help:"How long requests in work may take at the end." default:"30s"`
@@ -92,7 +93,7 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 		return errors.Join(exit(exitConfig), g.Close())
 	}
 	showConfig(g, env)
-	l.Info("started", "version", versionText(), "config", r.name())
+	l.Info("starting", "version", versionText(), "config", r.name())
 	if err := r.live(ctx, g, l); err != nil {
 		printFailure(w, err)
 		return errors.Join(exit(exitConfig), g.Close())
@@ -136,7 +137,9 @@ func printFailure(w io.Writer, err error) {
 		fmt.Fprintf(w, "tpush: cannot start: %v\n", err)
 		return
 	}
-	printFinding(w, beans.Finding{Severity: beans.Fault, Pos: be.Pos, Msg: fmt.Sprintf("cannot start %s: %v", be.Bean, be.Err)}, newLines(be.Pos.File))
+	// What cannot be read has no lines to show.
+	text, _ := readText(be.Pos.File)
+	printFinding(w, beans.Finding{Severity: beans.Fault, Pos: be.Pos, Msg: fmt.Sprintf("cannot start %s: %v", be.Bean, be.Err)}, newLines(text))
 }
 
 func levelOf(s beans.Severity) slog.Level {

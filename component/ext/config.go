@@ -78,10 +78,11 @@ type itemLine struct {
 }
 
 // parseItems reads the items file: one or more items per line, separated by
-// commas. Lines that begin with # are comments.
+// commas. Lines that begin with # are comments; a byte order mark is no part of
+// the first domain.
 func parseItems(text []byte) (all []itemLine) {
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(strings.TrimPrefix(string(text), "\ufeff")) {
 		number++
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue

@@ -14,7 +14,7 @@ func TestItemsFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(home, "etc"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "# a comment\nwrong\npush.example.com:s3cret:connect:5270:example.com;node1;node2:accept\n\nother.example.com:pw:accept:5271, third.example.com:x:connect:5347:localhost:accept:lb.Class:ssl\n"
+	text := "\ufeff# a comment\nwrong\npush.example.com:s3cret:connect:5270:example.com;node1;node2:accept\n\nother.example.com:pw:accept:5271, third.example.com:x:connect:5347:localhost:accept:lb.Class:ssl\n"
 	if err := os.WriteFile(filepath.Join(home, ItemsFile), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

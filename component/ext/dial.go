@@ -20,6 +20,9 @@ const (
 	tcpIdle     = 30 * time.Second
 )
 
+// errTLS is behind every failure of the TLS handshake.
+var errTLS = errors.New("TLS")
+
 // dialer opens the TCP or TLS connection of one item.
 type dialer struct {
 	net *net.Dialer
@@ -96,7 +99,7 @@ func (d *dialer) dial(ctx context.Context, address string) (net.Conn, error) {
 	t := tls.Client(conn, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("TLS with %s: %w", address, err)
+		return nil, fmt.Errorf("%w with %s: %w", errTLS, address, err)
 	}
 	return t, nil
 }

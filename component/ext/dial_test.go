@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"mellium.im/xmpp/stream"
 )
 
 func TestDialTLS(t *testing.T) {
@@ -55,9 +58,19 @@ func TestDialTLS(t *testing.T) {
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", name, err, tc.want)
 		}
+		if d != nil && err != nil && !strings.Contains(explain(err), "ca-file or fingerprint") {
+			t.Errorf("%s: the advice is %q", name, explain(err))
+		}
 	}
 	plain := Item{Domain: domain, Fingerprint: pin}
 	if _, err := newDialer(&plain, home); err == nil {
 		t.Error("a fingerprint without TLS is accepted")
+	}
+}
+
+// A trial finds what holds a connection of its own back.
+func TestAdviceForConflict(t *testing.T) {
+	if got := explain(fmt.Errorf("wait for the handshake's answer: %w", stream.Conflict)); !strings.Contains(got, "another process is connected") {
+		t.Errorf("the advice is %q", got)
 	}
 }

@@ -40,6 +40,7 @@ type Ext struct {
 	fixed  []Item // of the configuration and the items file
 	lists  []list
 	route  func(domain string) (Handler, error)
+	tell   func(ctx context.Context, domains []string)
 	slots  chan struct{}
 	probes probes
 	pace   pace
@@ -47,6 +48,7 @@ type Ext struct {
 	log    *slog.Logger
 
 	mu      sync.Mutex
+	domains []string
 	links   []*link // in service, in the items' order
 	refused []Item  // told about
 	ports   []int   // listened at
@@ -65,24 +67,27 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 		}
 	}
 	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, drain: drainTime, log: l,
-		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") }}
+		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") },
+		tell:  func(context.Context, []string) {}}
 	for _, li := range lists {
 		e.lists = append(e.lists, list{List: li})
 	}
+	e.noteDomains()
 	return e, nil
 }
 
-// Domains are the component domains of the configured items, in their order:
-// the service JIDs that this program answers for. Lists may add others later.
+// Domains are the component domains of the items, in their order: the service
+// JIDs that this program answers for. Those of lists are among them once
+// [Ext.Refresh] or Run has read the lists.
 func (e *Ext) Domains() []string {
-	var out []string
-	for i := range e.fixed {
-		if !slices.Contains(out, e.fixed[i].Domain) {
-			out = append(out, e.fixed[i].Domain)
-		}
-	}
-	return out
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.domains)
 }
+
+// TellDomains has Run say which domains there are: once it has read the lists,
+// and again each time that they are others. It is called before Run.
+func (e *Ext) TellDomains(tell func(ctx context.Context, domains []string)) { e.tell = tell }
 
 // Route sets how it is found who answers for a domain. It is called before Run.
 func (e *Ext) Route(find func(domain string) (Handler, error)) { e.route = find }
@@ -97,14 +102,19 @@ func (e *Ext) LimitDrain(d time.Duration) { e.drain = d }
 func (e *Ext) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	told := false
+	var domains []string
 	for {
-		e.refresh(ctx)
+		e.Refresh(ctx)
 		items := e.items()
 		if len(items) == 0 && !told && ctx.Err() == nil {
 			e.tellNone()
 			told = true
 		}
 		e.apply(ctx, items, &running)
+		if now := e.Domains(); !slices.Equal(now, domains) {
+			domains = now
+			e.tell(ctx, now)
+		}
 		if len(e.lists) == 0 {
 			<-ctx.Done()
 		}

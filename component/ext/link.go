@@ -134,10 +134,14 @@ func explain(err error) string {
 	switch {
 	case errors.Is(err, stream.HostUnknown):
 		return "the server does not know this component's domain: add it there"
+	case errors.Is(err, stream.Conflict):
+		return "another process is connected as this component: stop it if that is not meant"
 	case errors.Is(err, stream.NotAuthorized):
 		return "the password of the item is not the server's secret for this domain, or the server (ejabberd) does not know the domain"
 	case errors.Is(err, xmpp.ErrWrongSecret):
 		return "the password of the item is not the server's secret for this domain (or the server was just stopping)"
+	case errors.Is(err, errTLS):
+		return "set the item's ca-file or fingerprint to the server's certificate, or its socket to plain if the port speaks no TLS"
 	}
 	return "look whether the server runs and listens for components at this address"
 }

@@ -32,6 +32,19 @@ func (e *Ext) items() []Item {
 	return firsts(sources...)
 }
 
+// noteDomains keeps the domains of all items for those who ask meanwhile.
+func (e *Ext) noteDomains() {
+	var domains []string
+	for _, it := range e.items() {
+		if !slices.Contains(domains, it.Domain) {
+			domains = append(domains, it.Domain)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.domains = domains
+}
+
 // firsts joins sources, and leaves out items whose domain an earlier source has,
 // or that an earlier item of the same source repeats.
 func firsts(sources ...[]Item) (out []Item) {
@@ -57,8 +70,10 @@ type list struct {
 	failed string // the last failure told, so that it is told once
 }
 
-// refresh reads all lists again. What cannot be read stays as it was.
-func (e *Ext) refresh(ctx context.Context) {
+// Refresh reads all lists again. What cannot be read stays as it was. Run does
+// it by itself.
+func (e *Ext) Refresh(ctx context.Context) {
+	defer e.noteDomains()
 	for i := range e.lists {
 		l := &e.lists[i]
 		limited, cancel := context.WithTimeout(ctx, listTime)

@@ -84,13 +84,21 @@ func (l *link) read(work context.Context, c *conn) error {
 		}
 		c.hear()
 		q := el.IQ()
-		if q == nil || l.ext.probes.back(q.ID) || !q.Request() || q.From == "" {
+		if q == nil || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
 			// Without from: Tigase's bind requests before the handshake's end.
 			continue
+		}
+		if q.To == "" {
+			q.To = l.item.Domain // an answer without from ends the stream at some servers
 		}
 		if el.TooLarge {
 			// Type wait and a condition that no server drops a registration for.
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.BadRequest, "the stanza is too large")))
+			continue
+		}
+		if !q.Request() {
+			// RFC 6120 section 8.2.3: any other type is answered like this.
+			c.stream.Write(q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "the type of an iq is get, set, result or error")))
 			continue
 		}
 		if busy = !l.ext.takeSlot(busy); busy {

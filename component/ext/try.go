@@ -28,7 +28,7 @@ const tryTime = 15 * time.Second
 // what it is, and disconnects. It is for a program that does not run already:
 // some servers end an older connection of the same domain.
 func (e *Ext) Try(ctx context.Context) (out []Attempt) {
-	e.refresh(ctx)
+	e.Refresh(ctx)
 	for _, it := range e.items() {
 		if it.listen {
 			out = append(out, Attempt{Domain: it.Domain, Listens: true})

@@ -156,6 +156,27 @@ func TestAnswersByteForByte(t *testing.T) {
 	})
 }
 
+// What is neither a request nor an answer is refused (RFC 6120 section 8.2.3),
+// and who names no receiver means the stream's domain: an empty from would end
+// the stream at Prosody.
+func TestRequestsOutOfOrder(t *testing.T) {
+	const head, ping = " id='1' from='push.example.com' to='a'", "<ping xmlns='urn:xmpp:ping'/>"
+	refused := "<iq type='error'" + head + ">" + ping + "<error type='modify' code='400'><bad-request "
+	for _, tc := range []struct{ attributes, want string }{
+		{"to='push.example.com'", refused},
+		{"to='push.example.com' type='ask'", refused},
+		{"type='get'", "<iq type='result'" + head + "/>"},
+	} {
+		serveBytes(t, &echo{}, func(p *peer) {
+			p.logIn()
+			p.send("<iq type='error' from='a' to='push.example.com' id='0'/><iq from='a' id='1' " + tc.attributes + ">" + ping + "</iq>")
+			if got := p.until(tc.want); got != tc.want {
+				t.Errorf("to a request with %s the component sent %q, want %s", tc.attributes, got, tc.want)
+			}
+		})
+	}
+}
+
 func TestAdviceForRefusals(t *testing.T) {
 	for name, tc := range map[string]struct {
 		script func(p *peer)
@@ -326,6 +347,12 @@ func TestListsAreReadAgain(t *testing.T) {
 	e.pace = fast
 	e.cfg.PerHost, e.cfg.ServerHost, e.cfg.ConfigType = 1, "127.0.0.1", "component"
 	e.Route(func(string) (Handler, error) { return &echo{}, nil })
+	var told []string
+	e.TellDomains(func(_ context.Context, domains []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, strings.Join(domains, " "))
+	})
 	run(t, e)
 	it := Item{Domain: domain, Password: "s3cret", Type: "accept", Port: s.Port()}
 	wait := func(n int) {
@@ -345,5 +372,13 @@ func TestListsAreReadAgain(t *testing.T) {
 	wait(0)
 	if c := e.Connections(); len(c) != 0 {
 		t.Errorf("connections %+v after the item was removed", c)
+	}
+	eventually(t, "that there is no domain any more is told", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(told) == 2
+	})
+	if told[0] != domain || told[1] != "" || len(e.Domains()) != 0 {
+		t.Errorf("told of the domains %q, and there are %q", told, e.Domains())
 	}
 }

@@ -73,6 +73,9 @@ type statusCache struct {
 // is at most a twentieth of the time.
 const statusTime, statusShare = 2 * time.Second, 20
 
+// statusLimit is how long devices are counted at most.
+const statusLimit = 5 * time.Second
+
 // states returns how it stands with all push components.
 func (p *Program) states(ctx context.Context) []componentState {
 	c := &p.status
@@ -82,6 +85,9 @@ func (p *Program) states(ctx context.Context) []componentState {
 	if began.Before(c.until) {
 		return c.last
 	}
+	// The answer is for others, too: it does not end with who asked first.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusLimit)
+	defer cancel()
 	var out []componentState
 	for i := range p.Components {
 		k := &p.Components[i]

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,17 +19,18 @@ type Socket struct {
 	Path    string
 	Handler http.Handler
 	Log     *slog.Logger
+	// Pause is between two attempts to open it; 0 means five seconds.
+	Pause time.Duration
 }
 
 // Run serves until ctx ends. A socket that cannot be opened is a warning: pushes
-// do not depend on it.
+// do not depend on it. It is tried again, as a program that is replaced has it
+// until it leaves.
 func (s *Socket) Run(ctx context.Context) {
-	l, err := s.listen()
-	if err != nil {
-		s.Log.Warn("no socket for commands: 'tpush explain' tells what the database knows", "err", err)
+	l := s.open(ctx)
+	if l == nil {
 		return
 	}
-	defer os.Remove(s.Path)
 	srv := &http.Server{Handler: s.Handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
 	served := make(chan struct{})
@@ -39,9 +41,29 @@ func (s *Socket) Run(ctx context.Context) {
 		}
 	}()
 	<-ctx.Done()
+	// Removed before it is closed: the next program may open its own at once.
+	_ = os.Remove(s.Path)
 	// A command that still waits is given up with the program.
 	_ = srv.Close()
 	<-served
+}
+
+// open opens the socket as soon as that is possible; nil when ctx ends before.
+func (s *Socket) open(ctx context.Context) net.Listener {
+	for told := false; ; told = true {
+		l, err := s.listen()
+		if err == nil {
+			return l
+		}
+		if !told {
+			s.Log.Warn("no socket for commands: 'tpush explain' tells what the database knows", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(cmp.Or(s.Pause, 5*time.Second)):
+		}
+	}
 }
 
 // listen opens the socket. It is made in a folder that is closed to others and

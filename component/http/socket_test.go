@@ -22,9 +22,17 @@ func serveSocket(t *testing.T, path string, h http.Handler, l *slog.Logger) (sto
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	s := &Socket{Path: path, Handler: h, Log: l}
+	s := &Socket{Path: path, Handler: h, Log: l, Pause: time.Millisecond}
 	go func() { defer close(done); s.Run(ctx) }()
 	return func() { cancel(); <-done }
+}
+
+// logLines is a log, line by line.
+type logLines chan string
+
+func (l logLines) Write(b []byte) (int, error) {
+	l <- string(b)
+	return len(b), nil
 }
 
 func get(t *testing.T, path, url string) (int, string) {
@@ -56,12 +64,24 @@ func TestSocket(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	var log strings.Builder
-	serveSocket(t, path, hello, slog.New(slog.NewTextHandler(&log, nil)))() // gives up by itself
-	if !strings.Contains(log.String(), "another program serves it") {
-		t.Errorf("a second program says %q", log.String())
+	// A second program waits until the first one leaves, and says so once.
+	log := make(logLines, 10)
+	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "next") })
+	stopNext := serveSocket(t, path, next, slog.New(slog.NewTextHandler(log, nil)))
+	if line := <-log; !strings.Contains(line, "another program serves it") {
+		t.Errorf("a second program says %q", line)
+	}
+	if _, text := get(t, path, "/"); text != "hello" {
+		t.Errorf("beside a second program, the socket says %q", text)
 	}
 	stop()
+	if _, text := get(t, path, "/"); text != "next" {
+		t.Errorf("after the first program, the socket says %q", text)
+	}
+	stopNext()
+	if len(log) > 0 {
+		t.Errorf("a second program says more: %q", <-log)
+	}
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)

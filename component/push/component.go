@@ -112,7 +112,11 @@ func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	}
 	payload, err := h(ctx, q, from)
 	if err != nil {
-		return q.Fail(stanzaError(err))
+		a := stanzaError(err)
+		if a.Condition == stanza.InternalServerError {
+			c.service.tellTrouble(q.Name.Local, err)
+		}
+		return q.Fail(a)
 	}
 	return q.Result(payload)
 }

@@ -21,7 +21,7 @@ type Config struct {
 	RemoveDevices bool `tdsl:"remove-devices"`
 	// Contentless says what becomes of notifications that hold nothing to
 	// show: alert (a general text), silent (wakes the app), drop.
-	Contentless string `tdsl:"contentless"`
+	Contentless string `tdsl:"contentless,enum"`
 	// MaxDevices is how many devices an account may register; 0: any number.
 	MaxDevices int `tdsl:"max-devices-per-account"`
 	// PerMinute is how many registrations somebody may send in a minute; 0: any

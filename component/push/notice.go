@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"strings"
 	"time"
 
@@ -18,13 +19,14 @@ const (
 )
 
 // SendThrough says where stanzas that nobody asked for leave, and the service
-// JID that they are from where no other is meant. It is called before requests
+// JID that they are from where no other is meant: empty while it is not known,
+// as connections may be read from the database. It is called before requests
 // come; until then none is sent.
-func (s *Service) SendThrough(to Sender, from string) { s.sender, s.from = to, from }
+func (s *Service) SendThrough(to Sender, from func() string) { s.sender, s.from = to, from }
 
 // tellAdmins sends a message to the administrators of the configuration.
 func (s *Service) tellAdmins(ctx context.Context, text string) {
-	if s.sender == nil || s.from == "" {
+	if s.sender == nil {
 		return
 	}
 	payload, err := xml.Marshal(struct {
@@ -35,17 +37,22 @@ func (s *Service) tellAdmins(ctx context.Context, text string) {
 		return // there is no text that cannot be marshalled
 	}
 	for _, admin := range s.cfg.Admins {
-		m := &xmpp.Message{From: s.from, To: strings.TrimSpace(admin), Type: stanza.ChatMessage, Payload: payload}
+		m := &xmpp.Message{To: strings.TrimSpace(admin), Type: stanza.ChatMessage, Payload: payload}
 		if err := s.sendPatiently(ctx, m); err != nil {
 			s.log.Warn("an administrator could not be told", "account", admin, "err", err)
 		}
 	}
 }
 
+// errNoAddress says that no connection tells what this component's address is.
+var errNoAddress = errors.New("no connection is configured")
+
 // sendPatiently sends as soon as a server is connected.
 func (s *Service) sendPatiently(ctx context.Context, m *xmpp.Message) (err error) {
 	for range noticeTries {
-		if err = s.sender.Send(ctx, m); err == nil {
+		if m.From = s.from(); m.From == "" {
+			err = errNoAddress
+		} else if err = s.sender.Send(ctx, m); err == nil {
 			return nil
 		}
 		select {

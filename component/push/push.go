@@ -278,6 +278,19 @@ func (s *Service) warn(d repository.Device, id string, err error) {
 		"id", id, "err", err, "before", before)
 }
 
+// tellTrouble writes the line of a request that failed for a reason of ours, such
+// as a database that is away, though not more than one a minute for each kind of
+// request. Outcomes of pushes have had theirs from warn.
+func (s *Service) tellTrouble(request string, err error) {
+	var pe *providers.Error
+	if errors.As(err, &pe) || errors.Is(err, providers.ErrInactive) || errors.Is(err, errCareful) {
+		return
+	}
+	if ok, before := s.quiet.let("request "+request, now()); ok {
+		s.log.Warn("request not served, to be repeated by who sent it", "request", request, "err", err, "before", before)
+	}
+}
+
 // reason is a push service's word for a failure, or its kind.
 func reason(err error) string {
 	var pe *providers.Error

@@ -94,7 +94,7 @@ func (r *ruleWorld) open() {
 		return
 	}
 	r.world = newWorld(r.t, r.configure)
-	r.service.SendThrough(&r.sent, service)
+	r.service.SendThrough(&r.sent, func() string { return service })
 	r.ShowConfig(func() (string, error) { return "push () {\n    domain = 'push.example.com'\n}\n", nil })
 	r.prepare()
 }

@@ -62,7 +62,7 @@ type Service struct {
 	versions     versions
 	cfg          Config
 	sender       Sender
-	from         string // service JID of what is sent unasked
+	from         func() string // service JID of what is sent unasked
 	journal      *Journal
 	stats        *stats.Set
 	counts       counts

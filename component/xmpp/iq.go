@@ -58,6 +58,11 @@ func parse(attr, address string) (jid.JID, error) {
 // Request reports whether the IQ wants an answer: type get or set.
 func (q *IQ) Request() bool { return q.Type == stanza.GetIQ || q.Type == stanza.SetIQ }
 
+// Answer reports whether the IQ is an answer, to which nothing is said: type
+// result or error. One without a type, or of an unknown one, is neither this nor
+// a request.
+func (q *IQ) Answer() bool { return q.Type == stanza.ResultIQ || q.Type == stanza.ErrorIQ }
+
 // Decode reads the payload into v, as [xml.Unmarshal] does.
 func (q *IQ) Decode(v any) error {
 	if err := xml.Unmarshal(q.Payload, v); err != nil {
@@ -82,11 +87,19 @@ func (q *IQ) Result(payload any) *IQ {
 	return r
 }
 
+// maxRepeated is how large a request's child may be, in bytes, to be repeated in
+// an error: the answer must not have more than the server takes (Prosody ends the
+// stream at 512 KiB).
+const maxRepeated = MaxStanza / 2
+
 // Fail returns the answer of type error. It repeats the request's child, as
-// Tigase does, and adds the legacy code attribute (XEP-0086).
+// Tigase does, unless it is large, and adds the legacy code attribute (XEP-0086).
 func (q *IQ) Fail(e stanza.Error) *IQ {
 	r := q.reply(stanza.ErrorIQ)
-	r.Name, r.Children, r.Payload = q.Name, q.Children, q.Payload
+	r.Name = q.Name
+	if len(q.Payload) <= maxRepeated {
+		r.Children, r.Payload = q.Children, q.Payload
+	}
 	r.Error = &e
 	return r
 }

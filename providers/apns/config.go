@@ -53,7 +53,7 @@ type Config struct {
 	// calls each.
 	PoolSize int `tdsl:"pool-size"`
 	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
-	Transport string `tdsl:"transport"`
+	Transport string `tdsl:"transport,enum"`
 	// AlertText is shown when a notification has no text of its own.
 	AlertText string `tdsl:"alert-text"`
 	// Expiration is how long Apple keeps a push for a device that is off; at
@@ -61,7 +61,7 @@ type Config struct {
 	Expiration time.Duration `tdsl:"expiration"`
 	// Format is the push payload's: default, or guide (Tigase's guide §6.1.2
 	// to the letter).
-	Format string `tdsl:"payload-format"`
+	Format string `tdsl:"payload-format,enum"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }

@@ -43,6 +43,7 @@ func parseAccount(data []byte) (*account, error) {
 		ProjectID  string `json:"project_id"`
 		PrivateKey string `json:"private_key"`
 		Email      string `json:"client_email"`
+		TokenURI   string `json:"token_uri"`
 	}
 	if err := json.Unmarshal(data, &sa); err != nil {
 		return nil, errors.New("it is no JSON file as Google issues it")
@@ -55,6 +56,11 @@ func parseAccount(data []byte) (*account, error) {
 	}
 	if err := checkKey(sa.PrivateKey); err != nil {
 		return nil, fmt.Errorf("its private_key: %w", err)
+	}
+	if sa.TokenURI != "" {
+		if _, err := webAddress(sa.TokenURI); err != nil {
+			return nil, fmt.Errorf("its token_uri: %w such as https://oauth2.googleapis.com/token", err)
+		}
 	}
 	config, err := google.JWTConfigFromJSON(data, scope)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -38,9 +39,9 @@ type Config struct {
 	CAFile string `tdsl:"ca-file"`
 	// Proxy is an HTTP proxy, http://[USER:PASSWORD@]HOST:PORT; empty: that of the
 	// environment (HTTPS_PROXY).
-	Proxy string `tdsl:"proxy"`
+	Proxy string `tdsl:"proxy,secret"`
 	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
-	Transport string `tdsl:"transport"`
+	Transport string `tdsl:"transport,enum"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }
@@ -58,35 +59,51 @@ const (
 // maxExpiration is the longest that Google takes (REST reference, AndroidConfig).
 const maxExpiration = 28 * 24 * time.Hour
 
-// check says in a sentence what is wrong with the values.
+// check says in a sentence each what is wrong with the values.
 func (c *Config) check() error {
-	switch {
-	case c.ServiceAccountFile == "":
-		return errors.New("service-account-file: it is missing: name the JSON file of a service account of the Firebase project (Firebase console, project settings, service accounts)")
-	case c.Expiration < 0 || c.Expiration > maxExpiration:
-		return errors.New("expiration: it is a duration from PT0S to P28D")
-	case c.RequestTimeout <= 0:
-		return errors.New("request-timeout: it is a duration such as PT10S")
-	case c.MaxConcurrent < 1:
-		return errors.New("max-concurrent: it is 1 or more")
-	case c.Transport != transportDefault && c.Transport != transportStandard:
-		return fmt.Errorf("transport: %q: it is default or standard", c.Transport)
-	}
 	_, err := c.endpoint()
-	return err
+	return errors.Join(
+		unless(c.ServiceAccountFile != "", "service-account-file: it is missing: name the JSON file of a service account of the Firebase project (Firebase console, project settings, service accounts)"),
+		unless(c.Expiration >= 0 && c.Expiration <= maxExpiration, "expiration: it is a duration from PT0S to P28D"),
+		unless(c.RequestTimeout > 0, "request-timeout: it is a duration such as PT10S"),
+		unless(c.MaxConcurrent >= 1, "max-concurrent: it is 1 or more"),
+		unless(c.Transport == transportDefault || c.Transport == transportStandard, fmt.Sprintf("transport: %q: it is default or standard", c.Transport)),
+		err)
 }
 
-// endpoint is the address that messages go to.
+// unless makes an error when something does not hold.
+func unless(holds bool, text string) error {
+	if holds {
+		return nil
+	}
+	return errors.New(text)
+}
+
+// endpoint is the address that messages go to: up to Google's /v1, whatever of
+// the rest was written.
 func (c *Config) endpoint() (*url.URL, error) {
 	if c.Endpoint == "" {
 		return &url.URL{Scheme: "https", Host: "fcm.googleapis.com", Path: "/v1"}, nil
 	}
-	u, err := url.Parse(c.Endpoint)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, fmt.Errorf("endpoint: %q: it is an address such as https://fcm.googleapis.com/v1", c.Endpoint)
+	u, err := webAddress(c.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint: %w such as https://fcm.googleapis.com/v1", err)
 	}
-	if u.Path = strings.TrimRight(u.Path, "/"); u.Path == "" {
+	path, _, _ := strings.Cut(u.Path+"/", "/projects/")
+	if u.Path = strings.TrimRight(path, "/"); u.Path == "" {
 		u.Path = "/v1"
+	}
+	return u, nil
+}
+
+// webAddress is an address of HTTP or HTTPS without a query.
+func webAddress(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("it is an address")
+	}
+	if _, err := strconv.ParseUint(u.Port(), 10, 16); u.Port() != "" && err != nil {
+		return nil, errors.New("its port is out of range: it is an address")
 	}
 	return u, nil
 }

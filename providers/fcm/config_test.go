@@ -22,6 +22,8 @@ func TestNewErrors(t *testing.T) {
 	}{
 		"none":        {func(c *Config) { c.ServiceAccountFile = "" }, "service-account-file: it is missing"},
 		"endpoint":    {func(c *Config) { c.Endpoint = "fcm.example.com" }, "endpoint:"},
+		"query":       {func(c *Config) { c.Endpoint = "https://h/v1?key=x" }, "endpoint:"},
+		"port":        {func(c *Config) { c.Endpoint = "https://h:99999" }, "endpoint: its port is out of range"},
 		"no host":     {func(c *Config) { c.Endpoint = "https:///v1" }, "endpoint:"},
 		"CA":          {func(c *Config) { c.CAFile = "none.pem" }, "ca-file:"},
 		"proxy":       {func(c *Config) { c.Proxy = "user:hidden@proxy:3128" }, "proxy: it is an address"},
@@ -64,6 +66,7 @@ func TestBrokenServiceAccount(t *testing.T) {
 		"no key":     {without("private_key"), "its private_key: it is missing"},
 		"no e-mail":  {without("client_email"), "its client_email is missing"},
 		"bad key":    {strings.Replace(string(data), "BEGIN", "BEGUN", 1), "its private_key: it is no PEM"},
+		"token_uri":  {strings.Replace(string(data), `"http://`, `"htp://`, 1), "its token_uri: it is an address such as"},
 		"no project": {without("project_id"), "project-id: it is missing"},
 		"no file":    {"", "no such file"},
 	} {
@@ -147,7 +150,7 @@ func write(t *testing.T, home, text string) {
 func TestWhatIsLeftOut(t *testing.T) {
 	s := simulator(t)
 	cfg, home := config(t, s)
-	for _, endpoint := range []string{"%", "%/", "%/v1", "%/v1/"} {
+	for _, endpoint := range []string{"%", "%/", "%/v1", "%/v1/", "%/v1/projects", "%/v1/projects/other/messages:send"} {
 		cfg.Endpoint = strings.Replace(endpoint, "%", strings.TrimSuffix(s.Endpoint(), "/v1"), 1)
 		if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil {
 			t.Errorf("%s: %v", cfg.Endpoint, err)

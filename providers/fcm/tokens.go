@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -164,7 +165,14 @@ func tokenError(err error) *providers.Error {
 	}
 	// A body that is no JSON says nothing; the status is there.
 	_ = json.Unmarshal(refused.Body, &why)
-	text := why.Code + " " + why.Description
-	e.Err = fmt.Errorf("fetch access token: %s; look at 'service-account-file', at the account in the Google Cloud console, and at this machine's clock", text[:min(len(text), maxDescription)])
+	text := strings.TrimSpace(why.Code + " " + why.Description)
+	text = strings.ToValidUTF8(text[:min(len(text), maxDescription)], "")
+	switch {
+	case e.Kind == providers.Unauthorized:
+		text = strings.TrimPrefix(text+"; look at 'service-account-file', at the account in the Google Cloud console, and at this machine's clock", "; ")
+	case text == "":
+		text = "the token endpoint has trouble"
+	}
+	e.Err = fmt.Errorf("fetch access token: %s", text)
 	return e
 }

@@ -69,7 +69,8 @@ func wrap(id string, message any) xml.TokenReader {
 	// Texts and numbers are all there is in it: encoding cannot fail.
 	text, _ := json.Marshal(message)
 	gcm := xml.StartElement{Name: xml.Name{Space: namespace, Local: "gcm"}}
-	return stanza.Message{ID: id}.Wrap(xmlstream.Wrap(xmlstream.Token(xml.CharData(text)), gcm))
+	// Without a type the library writes an empty one, which is none.
+	return stanza.Message{ID: id, Type: stanza.NormalMessage}.Wrap(xmlstream.Wrap(xmlstream.Token(xml.CharData(text)), gcm))
 }
 
 // received is a message stanza from the server.

@@ -1,6 +1,6 @@
 -- The registered devices, with the columns that MySQL and PostgreSQL have. Keys
--- begin with what differs most, and are kept as short as they can be: an embedded
--- database has a small cache.
+-- begin with what differs most, and rows lie in the order in which they are looked
+-- up: an embedded database has a small cache.
 
 CREATE TABLE tig_push_devices (
     service_jid TEXT NOT NULL, service_jid_sha1 TEXT NOT NULL,
@@ -10,9 +10,9 @@ CREATE TABLE tig_push_devices (
     device_id TEXT NOT NULL, device_id_sha1 TEXT NOT NULL,
     created_at INTEGER NOT NULL DEFAULT (unixepoch()),
     updated_at INTEGER NOT NULL DEFAULT (unixepoch()),
-    PRIMARY KEY (service_jid_sha1, user_jid_sha1, provider, device_id_sha1)
-) STRICT;
-CREATE INDEX tig_push_devices_node ON tig_push_devices (node_sha1);
+    PRIMARY KEY (node_sha1, device_id_sha1, user_jid_sha1, provider, service_jid_sha1)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX tig_push_devices_row ON tig_push_devices (service_jid_sha1, user_jid_sha1, provider, device_id_sha1);
 CREATE INDEX tig_push_devices_device ON tig_push_devices (device_id_sha1);
 
 CREATE TABLE tig_push_device_data (

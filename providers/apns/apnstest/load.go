@@ -24,3 +24,10 @@ func (s *Server) Counts() map[int]int {
 	defer s.mu.Unlock()
 	return maps.Clone(s.counts)
 }
+
+// Watch calls f for each push, before it is answered and for many at a time.
+func (s *Server) Watch(f func(Push)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = f
+}

@@ -10,6 +10,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -26,6 +28,7 @@ type Answer struct {
 	Body       string        // instead of the JSON
 	Delay      time.Duration // before the answer
 	Drop       bool          // the connection ends without an answer
+	GoAway     bool          // the connection takes no more pushes after the answer (RFC 9113 section 6.8)
 	Times      int           // how often; 0 for ever
 }
 
@@ -52,6 +55,7 @@ type Server struct {
 	script  map[string]*Answer
 	delay   time.Duration // of answers that no script is for
 	load    Load
+	watch   func(Push)
 	keys    map[string]*signingKey // by key id
 	clock   time.Duration          // its difference from the machine's
 	counts  map[int]int            // answers by status
@@ -97,6 +101,8 @@ func start(a *authority, sandbox bool, streams int) (*Server, error) {
 		Protocols:         &h2,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams},
 		ReadHeaderTimeout: 10 * time.Second,
+		// Its own log would stand between the lines of tests and of the demo.
+		ErrorLog: log.New(io.Discard, "", 0),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateNew {
 				s.opened.Add(1)
@@ -167,6 +173,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if drop {
 		panic(http.ErrAbortHandler)
 	}
+	if a != nil && a.GoAway {
+		w.Header().Set("Connection", "close") // Go's server makes a GOAWAY of it
+	}
 	w.Header().Set("apns-id", r.Header.Get("apns-id"))
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	if p.Status != http.StatusOK {
@@ -221,6 +230,12 @@ func (s *Server) scripted(token string) *Answer {
 }
 
 func (s *Server) record(p Push) {
+	s.mu.Lock()
+	watch := s.watch
+	s.mu.Unlock()
+	if watch != nil {
+		watch(p)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts[p.Status]++

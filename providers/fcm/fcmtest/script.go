@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Script says what to answer to messages to a token.
+// Script says what to answer to messages to a token; to the empty one: to all
+// that no other script is for.
 func (s *Server) Script(token string, a Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +80,20 @@ func (s *Server) Next(ctx context.Context) (Message, error) {
 	}
 }
 
+// Watch calls f for each message, before it is answered and for many at a time.
+func (s *Server) Watch(f func(Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch = f
+}
+
 func (s *Server) record(m Message) {
+	s.mu.Lock()
+	watch := s.watch
+	s.mu.Unlock()
+	if watch != nil {
+		watch(m)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.forget {
@@ -93,6 +107,10 @@ func (s *Server) scripted(token string) *Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.script[token]
+	if a == nil {
+		token = ""
+		a = s.script[token]
+	}
 	if a == nil {
 		return nil
 	}

@@ -70,6 +70,7 @@ type Server struct {
 	script   map[string]*Answer
 	messages []Message
 	forget   bool // they are not kept
+	watch    func(Message)
 	read     int
 	changed  chan struct{} // closed and replaced at each message
 }
