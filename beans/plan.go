@@ -81,6 +81,9 @@ func (b *Bean) place(err error) tdsl.Pos {
 	return b.Place(property)
 }
 
+// fault is an error of the bean.
+func (b *Bean) fault(err error) *Error { return &Error{b.Path(), b.place(err), err, b} }
+
 // Path is the bean's name behind those of the beans around it.
 func (b *Bean) Path() string {
 	if b.parent == nil || b.parent.parent == nil {
