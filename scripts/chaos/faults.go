@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -29,6 +31,7 @@ type fault struct {
 func faults(databases int) []fault {
 	all := []fault{
 		{name: "kill -9 of the program", lossy: true, kills: true, hold: 500 * time.Millisecond, what: killProgram},
+		{name: "restart of the program", lossy: true, kills: true, hold: 500 * time.Millisecond, what: restartProgram},
 		{name: "server gone", hold: 2 * time.Second, what: serverGone},
 		{name: "streams reset", hold: 3 * time.Second, what: streamsReset},
 		{name: "push services reset connections", lossy: true, hold: 4 * time.Second, what: resets},
@@ -69,6 +72,21 @@ func killProgram(ctx context.Context, l *load, hold time.Duration) error {
 	p := l.instances[l.turn%len(l.instances)].program
 	l.cut()
 	if err := p.kill(); err != nil {
+		return err
+	}
+	wait(ctx, hold)
+	l.cut()
+	if err := p.start(); err != nil {
+		return err
+	}
+	return l.connected(ctx)
+}
+
+// restartProgram is an update: what is in work is finished.
+func restartProgram(ctx context.Context, l *load, hold time.Duration) error {
+	p := l.instances[l.turn%len(l.instances)].program
+	l.cut()
+	if err := p.stop(stopLimit); err != nil {
 		return err
 	}
 	wait(ctx, hold)

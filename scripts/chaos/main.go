@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command chaos puts the program under fire: it runs tpush between a database,
 // an XMPP server and simulators of APNs and FCM, breaks one after the other in
 // an order that a seed gives, while publishes come at a steady rate, and judges
@@ -197,7 +199,15 @@ func (o *options) campaign(ctx context.Context, b *lab) (*report, error) {
 	}
 	stop()
 	<-done
-	return r, r.audit(ctx, l)
+	if err := r.audit(ctx, l); err != nil {
+		return nil, err
+	}
+	for _, i := range b.instances {
+		if err := i.program.stop(stopLimit); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // strikes lets faults happen in random order, each as often as the others, for
