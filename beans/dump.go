@@ -2,6 +2,7 @@ package beans
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tpush/tpush/tdsl"
 )
@@ -63,6 +64,18 @@ func calculated(v tdsl.Value, secret bool, env tdsl.Env) tdsl.Value {
 	return v
 }
 
+// dumpProperties are all properties of a bean; a value that does not fit its
+// property as it is written.
+func dumpProperties(b *Bean, env tdsl.Env) []tdsl.Entry {
+	out := tdsl.Encode(b.config)
+	for i, e := range out {
+		if v := b.lookup(e.Key); v != nil && slices.Contains(b.unfit, e.Key) {
+			out[i].Value = calculated(v, tdsl.IsSecret(e.Key), env)
+		}
+	}
+	return out
+}
+
 func dumpBeans(beans []*Bean, env tdsl.Env) (out []tdsl.Entry) {
 	for _, b := range beans {
 		block := &tdsl.Block{Name: b.Name, Active: b.State != Inactive, Declared: true}
@@ -73,7 +86,7 @@ func dumpBeans(beans []*Bean, env tdsl.Env) (out []tdsl.Entry) {
 			block.Class, block.HasClass = b.class.aliases[0], true
 		}
 		if b.config != nil {
-			block.Entries = tdsl.Encode(b.config)
+			block.Entries = dumpProperties(b, env)
 		} else {
 			block.Entries = calculatedAll(b.block.Entries, false, env)
 		}

@@ -36,6 +36,7 @@ type Bean struct {
 	block    *tdsl.Block
 	parent   *Bean
 	config   any
+	unfit    []string // properties whose values do not fit: config has their defaults
 	built    any
 	building bool
 }
@@ -58,12 +59,20 @@ func (b *Bean) Built() any { return b.built }
 // Place is where a property of the bean is set, in its own block or around it;
 // the bean's own place when it is nowhere.
 func (b *Bean) Place(property string) tdsl.Pos {
-	for at := b; at != nil; at = at.parent {
-		if v := at.block.Lookup(property); v != nil {
-			return v.Pos()
-		}
+	if v := b.lookup(property); v != nil {
+		return v.Pos()
 	}
 	return b.Pos
+}
+
+// lookup is the value of a property in the bean's own block or around it.
+func (b *Bean) lookup(property string) tdsl.Value {
+	for at := b; at != nil; at = at.parent {
+		if v := at.block.Lookup(property); v != nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // place is where what is wrong with the bean stands: a message that begins with
@@ -78,6 +87,9 @@ func (b *Bean) place(err error) tdsl.Pos {
 	}
 	return b.Place(property)
 }
+
+// fault is an error of the bean.
+func (b *Bean) fault(err error) *Error { return &Error{b.Path(), b.place(err), err, b} }
 
 // Path is the bean's name behind those of the beans around it.
 func (b *Bean) Path() string {
@@ -243,6 +255,7 @@ func (p *plan) add(parent, b *Bean) {
 		p.find(Fault, b, b.Pos, "", "%v", err)
 	}
 	for _, e := range all {
+		b.unfit = append(b.unfit, e.Key)
 		p.find(Fault, b, e.Pos, e.Hint, "%s: %s", b.Path(), e.Msg)
 	}
 }

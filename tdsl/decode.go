@@ -8,12 +8,13 @@ import (
 )
 
 // field is one property of a Config struct, from its tag
-// `tdsl:"name,alias=other,secret"`.
+// `tdsl:"name,alias=other,secret,enum"`.
 type field struct {
 	index   []int
 	name    string // key in the bean's own block; empty: none
 	aliases []string
 	secret  bool // never shown
+	enum    bool // one of some words, in any letter case; read in small letters
 }
 
 // fieldsOf reads the tags of a struct, also of the structs embedded in it.
@@ -31,6 +32,7 @@ func fieldsOf(t reflect.Type) []field {
 				f.aliases = append(f.aliases, alias)
 			}
 			f.secret = f.secret || p == "secret"
+			f.enum = f.enum || p == "enum"
 		}
 		out = append(out, f)
 	}
@@ -58,7 +60,8 @@ func Keys(config any) []string {
 // deeper one counts before an outer, and the block's own before all.
 //
 // What no field takes is returned as unknown, but for bean definitions. The
-// error is [Errors]: all values that do not fit.
+// error is [Errors]: all values that do not fit, with their keys; the fields that
+// they are for keep their defaults.
 func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err error) {
 	target := reflect.ValueOf(into).Elem()
 	var errs Errors
@@ -72,8 +75,14 @@ func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err e
 		if e == nil {
 			continue
 		}
-		if err := convert(e.Value, env, target.FieldByIndex(f.index)); err != nil {
+		value := target.FieldByIndex(f.index)
+		before := reflect.New(value.Type()).Elem()
+		before.Set(value)
+		if err := convert(e.Value, env, value); err != nil {
+			value.Set(before)
 			errs = append(errs, f.wrong(e, err))
+		} else if f.enum {
+			value.SetString(strings.ToLower(value.String()))
 		}
 	}
 	for _, e := range b.Entries {
@@ -140,5 +149,5 @@ func (f *field) wrong(e *Entry, err error) *Error {
 	if s, ok := e.Value.(*Scalar); ok && !f.secret && s.V != nil {
 		msg = fmt.Sprintf("'%s' = %s: %s", e.Key, abbreviate(fmt.Sprintf("%#v", s.V)), err)
 	}
-	return &Error{Pos: e.Value.Pos(), Msg: msg}
+	return &Error{Pos: e.Value.Pos(), Msg: msg, Key: e.Key}
 }

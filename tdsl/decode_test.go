@@ -21,6 +21,7 @@ func (h *host) UnmarshalText(text []byte) error {
 
 type config struct {
 	Text     string              `tdsl:"text"`
+	Mode     string              `tdsl:"mode,enum"`
 	Secret   int                 `tdsl:"secret,secret"`
 	Number   int                 `tdsl:"number"`
 	On       bool                `tdsl:"on"`
@@ -53,6 +54,7 @@ outer () {
         text = '  ' + env('HOME') + '/x  '
         number = '12'
         on = yes
+        mode = ' SILENT'
         wait = 'PT1M30S'
         list = [ 'a ', 5, 1.50 ]
         numbers = '1, 2,3'
@@ -76,7 +78,7 @@ outer () {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{Text: "/home/tester/x", Number: 12, On: true, Wait: 90 * time.Second, List: []string{"a ", "5", "1.5"}, Numbers: []int{1, 2, 3},
+	want := config{Text: "/home/tester/x", Mode: "silent", Number: 12, On: true, Wait: 90 * time.Second, List: []string{"a ", "5", "1.5"}, Numbers: []int{1, 2, 3},
 		Map: map[string][]string{"x": {"ALL"}, "y": {"a", "b"}}, Hosts: []host{{"one", 1}, {"two", 2}}, Global: []string{"a", "b"}, PoolSize: 5}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
@@ -88,9 +90,13 @@ outer () {
 
 func TestDecodeErrors(t *testing.T) {
 	f := load(t, "number = 5.0\nsecret = 'hunter2'\nwait = 15\ntext = env('UNSET_X')\nlist = [ null ]\nhosts = [ {\nnmae = 'x'\n} ]\n")
-	_, err := Decode(&f.Root, nil, fixed, &config{})
+	got := config{Number: 7, Wait: time.Minute, List: []string{"x"}}
+	_, err := Decode(&f.Root, nil, fixed, &got)
 	if err == nil {
 		t.Fatal("no error")
+	}
+	if got.Number != 7 || got.Wait != time.Minute || len(got.List) != 1 || got.List[0] != "x" {
+		t.Errorf("defaults are gone: %+v", got)
 	}
 	for _, want := range []string{
 		"test.tdsl:1:10: 'number' = 5: a whole number",
@@ -167,7 +173,7 @@ func TestAllErrorsAtOnce(t *testing.T) {
 	for _, e := range all {
 		got = append(got, fmt.Sprintf("%d:%d", e.Pos.Line, e.Pos.Col))
 	}
-	if want := []string{"1:9", "3:18", "5:1", "6:1", "7:11", "8:11"}; !reflect.DeepEqual(got, want) {
+	if want := []string{"1:9", "3:7", "5:1", "6:1", "7:11", "8:11"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("errors at %v, want %v:\n%v", got, want, err)
 	}
 	if len(f.Warnings) == 0 {

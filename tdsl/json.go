@@ -141,7 +141,7 @@ func ErrorJSON(err error) ([]byte, bool) {
 		out["message"] = fmt.Sprintf("Parsing error - invalid file structure, state = %s, parent = tigase.conf.ConfigReader$StateHolder@N", e.failure.state)
 	case kindCrash:
 		out["exception"] = e.failure.exception
-		out["at"] = object{"eof": e.failure.eof, "line": e.Pos.Line, "position": e.Pos.Col}
+		out["at"] = object{"eof": e.failure.eof, "line": e.failure.at.Line, "position": e.failure.at.Col}
 		if e.failure.message != "" {
 			out["message"] = e.failure.message
 		}

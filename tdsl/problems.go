@@ -62,5 +62,5 @@ func unfinished(pos Pos, state, msg, hint string) *Error {
 }
 
 func crash(f *frame, exception, msg, hint string) *Error {
-	return &Error{Pos: f.pos, Msg: msg, Hint: hint, failure: failure{kind: kindCrash, exception: exception}}
+	return &Error{Pos: f.pos, Msg: msg, Hint: hint, failure: failure{kind: kindCrash, exception: exception, at: f.pos}}
 }

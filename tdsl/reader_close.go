@@ -16,15 +16,16 @@ func (r *reader) value(f *frame) (Value, *Error) {
 
 // scalar reads bare text.
 func (r *reader) scalar(f *frame, text string) (*Scalar, *Error) {
+	pos := f.bufPos
+	if pos.Line == 0 {
+		pos = f.pos
+	}
 	v, err := scalar(text)
 	if err != nil {
 		e := crash(f, "java.lang.NumberFormatException", "the number "+abbreviate(trim(text))+" is out of range", "an int holds -2147483648 to 2147483647; a number with L behind it holds 64 bits; what is no number to calculate with, such as an id, stands in quotes")
 		e.failure.message = fmt.Sprintf("For input string: %q", strings.TrimRight(trim(text), "lL"))
+		e.Pos = pos
 		return nil, e
-	}
-	pos := f.bufPos
-	if pos.Line == 0 {
-		pos = f.pos
 	}
 	return &Scalar{V: v, pos: pos}, nil
 }
@@ -252,7 +253,10 @@ func (r *reader) end(f *frame, root bool) *Error {
 	if err != nil {
 		// Tigase has read the last character when it notices.
 		err.failure.eof = true
-		err.Pos.Col--
+		if err.Pos == err.failure.at {
+			err.Pos.Col--
+		}
+		err.failure.at.Col--
 	}
 	return err
 }

@@ -81,6 +81,7 @@ type Error struct {
 	Msg  string // what is wrong
 	Hint string // what to do; may be empty
 	Line string // the source line, without its line end
+	Key  string // of the property, when a value does not fit it
 
 	failure failure
 }
@@ -93,6 +94,7 @@ type failure struct {
 	exception string // crash: Java's exception
 	message   string // Tigase's message
 	eof       bool   // crash: at the end of the file
+	at        Pos    // crash: how far Tigase's reader has read
 }
 
 // Kinds of failure. Only an unsupported operation has a place in Tigase.

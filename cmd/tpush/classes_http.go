@@ -15,7 +15,7 @@ import (
 // the port.
 type connectorConfig struct {
 	// Socket is plain, or ssl for TLS (tls means the same).
-	Socket string `tdsl:"socket"`
+	Socket string `tdsl:"socket,enum"`
 	// Domain whose certificate is used; empty: that of the name a client asks for.
 	Domain string `tdsl:"domain"`
 	// CertFile is a certificate of the connector's own, as PEM.
@@ -28,7 +28,7 @@ type connectorConfig struct {
 	Listen string `tdsl:"listen"`
 	// RedirectWhen says who is sent elsewhere: clients of http, of https, always
 	// or never.
-	RedirectWhen string `tdsl:"redirectCondition"`
+	RedirectWhen string `tdsl:"redirectCondition,enum"`
 	// RedirectTo is where they are sent.
 	RedirectTo string `tdsl:"redirectUri"`
 }

@@ -34,7 +34,7 @@ type restConfig struct {
 	Unregister *bool `tdsl:"push-unregister"`
 	// UnknownDevice is the result for a device that is not known: failure or
 	// success.
-	UnknownDevice string `tdsl:"unknown-device"`
+	UnknownDevice string `tdsl:"unknown-device,enum"`
 	// PerMinute bounds the requests from one address; 0: no limit.
 	PerMinute int `tdsl:"requests-per-minute"`
 	// OpenAccess has no effect here: it is of other endpoints, which are the XMPP

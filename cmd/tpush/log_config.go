@@ -39,7 +39,7 @@ type logConfig struct {
 	// ThreadDump has no effect.
 	ThreadDump bool `tdsl:",alias=shutdown-thread-dump"`
 	// Format is the log file's: tigase or json.
-	Format string `tdsl:"format"`
+	Format string `tdsl:"format,enum"`
 }
 
 const (

@@ -55,7 +55,13 @@ httpServer () {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, home: t.TempDir(), plain: freePort(t), tls: freePort(t), management: freePort(t)}
+	return newOfficeAt(t, freePort(t), freePort(t), freePort(t))
+}
+
+// newOfficeAt is newOffice with chosen ports.
+func newOfficeAt(t *testing.T, plain, tls, management int) *office {
+	t.Helper()
+	o := &office{t: t, home: t.TempDir(), plain: plain, tls: tls, management: management}
 	var err error
 	if o.server, err = exttest.New(exttest.Options{Secrets: map[string]string{demoDomain: demoSecret}}); err != nil {
 		t.Fatal(err)

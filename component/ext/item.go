@@ -19,7 +19,7 @@ type Item struct {
 	Password string `tdsl:"password,secret"`
 	// Type is seen from the process that uses the list: connect dials; accept
 	// is the server's own listener, which is dialled too.
-	Type string `tdsl:"type"`
+	Type string `tdsl:"type,enum"`
 	// Port is the server's component port: Prosody and ejabberd 5347, Tigase
 	// often 5270.
 	Port int `tdsl:"port"`
@@ -30,7 +30,7 @@ type Item struct {
 	// Protocol is accept (XEP-0114), also when it is empty.
 	Protocol string `tdsl:"protocol"`
 	// Socket is plain, also when it is empty, or ssl (TLS from the first byte).
-	Socket string `tdsl:"socket"`
+	Socket string `tdsl:"socket,enum"`
 	// CAFile holds certificates (PEM) that the server's may be signed by, beside
 	// the system's.
 	CAFile string `tdsl:"ca-file"`

@@ -26,7 +26,7 @@ type link struct {
 
 	draining bool           // guarded by mu
 	readers  sync.WaitGroup // goroutines that read a stream and start handlers
-	inWork   sync.WaitGroup // handlers
+	workers  *workers       // handlers
 	drained  chan struct{}  // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
@@ -49,8 +49,10 @@ type conn struct {
 }
 
 func newLink(e *Ext, it Item, address string, h Handler) *link {
-	return &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
+	l := &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
 		log: e.log.With("server", address, "domain", it.Domain), drained: make(chan struct{}), changed: make(chan struct{})}
+	l.workers = newWorkers(l.handle)
+	return l
 }
 
 // run keeps the link's connections until ctx ends. Then it stops reading, lets
@@ -68,6 +70,7 @@ func (l *link) run(ctx context.Context) {
 	<-ctx.Done()
 	l.drain(cancel)
 	all.Wait()
+	l.workers.end()
 }
 
 // drain waits for the requests in work, for at most the drain time, and then lets
@@ -79,7 +82,7 @@ func (l *link) drain(cancel context.CancelFunc) {
 	l.readers.Wait()
 	timer := time.AfterFunc(l.ext.drain, cancel)
 	defer timer.Stop()
-	l.inWork.Wait()
+	l.workers.wait()
 	close(l.drained)
 }
 

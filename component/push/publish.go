@@ -139,6 +139,7 @@ func (x *content) notification(tigase bool) providers.Notification {
 	} else {
 		fromOtherServer(&n)
 	}
+	withText(&n)
 	return n
 }
 

@@ -55,7 +55,7 @@ type Config struct {
 	// calls each.
 	PoolSize int `tdsl:"pool-size"`
 	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
-	Transport string `tdsl:"transport"`
+	Transport string `tdsl:"transport,enum"`
 	// AlertText is shown when a notification has no text of its own.
 	AlertText string `tdsl:"alert-text"`
 	// Expiration is how long Apple keeps a push for a device that is off; at
@@ -63,7 +63,7 @@ type Config struct {
 	Expiration time.Duration `tdsl:"expiration"`
 	// Format is the push payload's: default, or guide (Tigase's guide §6.1.2
 	// to the letter).
-	Format string `tdsl:"payload-format"`
+	Format string `tdsl:"payload-format,enum"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }
@@ -85,24 +85,24 @@ func Defaults() Config {
 		Transport: transportDefault, PoolSize: 2}
 }
 
-// check says in a sentence what is wrong with the values.
+// check says in a sentence each what is wrong with the values.
 func (c *Config) check() error {
-	switch {
-	case c.Format != formatDefault && c.Format != formatGuide:
-		return fmt.Errorf("payload-format: %q: it is default or guide", c.Format)
-	case c.Transport != transportDefault && c.Transport != transportStandard:
-		return fmt.Errorf("transport: %q: it is default or standard", c.Transport)
-	case c.PoolSize < 1 || c.PoolSize > maxPool:
-		return fmt.Errorf("pool-size: %d: it is a number from 1 to %d; a connection carries hundreds of pushes at a time", c.PoolSize, maxPool)
-	case c.Expiration < 0 || c.Expiration > maxExpiration:
-		return errors.New("expiration: it is a duration from PT0S to P30D")
-	case c.AlertText == "":
-		return errors.New("alert-text: it is empty: iOS shows no alert without a text")
+	return errors.Join(
+		unless(c.Format == formatDefault || c.Format == formatGuide, "payload-format: %q: it is default or guide", c.Format),
+		unless(c.Transport == transportDefault || c.Transport == transportStandard, "transport: %q: it is default or standard", c.Transport),
+		unless(c.PoolSize >= 1 && c.PoolSize <= maxPool, "pool-size: %d: it is a number from 1 to %d; a connection carries hundreds of pushes at a time", c.PoolSize, maxPool),
+		unless(c.Expiration >= 0 && c.Expiration <= maxExpiration, "expiration: it is a duration from PT0S to P30D"),
+		unless(c.AlertText != "", "alert-text: it is empty: iOS shows no alert without a text"),
+		c.checkHost(),
+		c.checkKey())
+}
+
+// unless makes an error when something does not hold.
+func unless(holds bool, format string, args ...any) error {
+	if holds {
+		return nil
 	}
-	if err := c.checkHost(); err != nil {
-		return err
-	}
-	return c.checkKey()
+	return fmt.Errorf(format, args...)
 }
 
 func (c *Config) checkHost() error {
@@ -129,19 +129,13 @@ func (c *Config) server() string {
 
 // checkKey sees that all that belongs to a key is there.
 func (c *Config) checkKey() error {
-	switch {
-	case c.P8File == "" && (c.P8KeyID != "" || c.P8TeamID != ""):
-		return errors.New("p8-file: it is missing: name the file AuthKey_….p8 that belongs to p8-key-id and p8-team-id")
-	case c.P8File == "":
-		return nil
-	case c.P8KeyID == "":
-		return errors.New("p8-key-id: it is missing: Apple shows it beside the key, and the key's file has it in its name (10 letters and digits)")
-	case c.P8TeamID == "":
-		return errors.New("p8-team-id: it is missing: Apple shows it as Team ID under Membership (10 letters and digits)")
-	case c.Topic == "":
-		return errors.New("apns-topic: it is missing: give the app's bundle id, which a key does not tell")
+	if c.P8File == "" {
+		return unless(c.P8KeyID == "" && c.P8TeamID == "", "p8-file: it is missing: name the file AuthKey_….p8 that belongs to p8-key-id and p8-team-id")
 	}
-	return nil
+	return errors.Join(
+		unless(c.P8KeyID != "", "p8-key-id: it is missing: Apple shows it beside the key, and the key's file has it in its name (10 letters and digits)"),
+		unless(c.P8TeamID != "", "p8-team-id: it is missing: Apple shows it as Team ID under Membership (10 letters and digits)"),
+		unless(c.Topic != "", "apns-topic: it is missing: give the app's bundle id, which a key does not tell"))
 }
 
 // Apple's servers.

@@ -38,6 +38,7 @@ var advice = map[string]string{
 
 var statusAdvice = map[int]string{
 	http.StatusUnauthorized: "Google does not take our access token: look at the service account, and at this machine's clock",
+	http.StatusNotFound:     "Google does not know this project: look at 'project-id', which is the Firebase project's id and not its name or number, and at 'service-account-file'",
 	http.StatusForbidden:    "the service account may not send for this project: look at 'project-id', give the account the role 'Firebase Cloud Messaging API Admin', and see that the Firebase Cloud Messaging API is enabled in the Google Cloud console",
 }
 
@@ -106,6 +107,12 @@ func (a *answer) limited() bool {
 // about the whole project, not about this device.
 func classify(x *exchange) (e *providers.Error, limited bool) {
 	e = &providers.Error{Status: x.status, RetryAfter: x.retryAfter}
+	if x.status == http.StatusOK {
+		// Nothing says that FCM has seen the message: it is sent again.
+		e.Kind, e.Reason = providers.Temporary, "no answer of FCM"
+		e.Err = errors.New("the answer 200 holds no JSON: another server answers in FCM's place, such as a proxy or the network's login page: look at 'endpoint' and 'proxy'")
+		return e, false
+	}
 	var a answer
 	if err := json.Unmarshal(x.body, &a); err != nil {
 		a = answer{}
@@ -123,6 +130,8 @@ func classify(x *exchange) (e *providers.Error, limited bool) {
 		kind = providers.Refused
 	case e.Reason == "" && a.Error.Status == invalidArgument && token && !other:
 		kind = providers.Doubtful
+	case e.Reason == "" && x.status == http.StatusNotFound && a.Error.Status == "NOT_FOUND":
+		kind = providers.Unauthorized // no device is meant, but the project
 	case !known:
 		kind = byStatus(x.status)
 	}

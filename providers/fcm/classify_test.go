@@ -21,7 +21,12 @@ func TestAnswers(t *testing.T) {
 		after  time.Duration
 	}{
 		"unregistered":        {fcmtest.Answer{Status: 404, Code: "UNREGISTERED"}, providers.Gone, "UNREGISTERED", 0},
-		"404 of another kind": {fcmtest.Answer{Status: 404}, providers.Refused, "NOT_FOUND", 0},
+		"404 of another kind": {fcmtest.Answer{Status: 404, Code: "NEW_CODE"}, providers.Refused, "NEW_CODE", 0},
+		"no such project":     {fcmtest.Answer{Status: 404}, providers.Unauthorized, "NOT_FOUND", 0},
+		"404 of no JSON":      {fcmtest.Answer{Status: 404, Body: "not here", ContentType: "text/plain"}, providers.Refused, "", 0},
+		"login page":          {fcmtest.Answer{Status: 200, Body: "<html>log in</html>", ContentType: "text/html"}, providers.Temporary, "no answer of FCM", 0},
+		"page sent as JSON":   {body(200, "<html>"), providers.Temporary, "no answer of FCM", 0},
+		"empty 200":           {body(200, ""), providers.Temporary, "no answer of FCM", 0},
 		"dead endpoint":       {fcmtest.Answer{Status: 404, Body: "<html>404</html>", ContentType: "text/html; charset=UTF-8"}, providers.Unauthorized, "dead endpoint", 0},
 		"moved":               {fcmtest.Answer{Status: 410, Body: "<html>", ContentType: "text/html"}, providers.Refused, "", 0},
 		"other sender":        {fcmtest.Answer{Status: 403, Code: "SENDER_ID_MISMATCH"}, providers.Doubtful, "SENDER_ID_MISMATCH", 0},
@@ -94,6 +99,8 @@ func TestAdvice(t *testing.T) {
 		"Firebase Cloud Messaging API Admin":        {Status: 403, Description: "API has not been used in project 1"},
 		"Google says: API has not been used":        {Status: 403, Description: "API has not been used in project 1"},
 		"this machine's clock":                      {Status: 401},
+		"look at 'project-id'":                      {Status: 404},
+		"the network's login page":                  {Status: 200, Body: "<html>", ContentType: "text/html"},
 		"Firebase console":                          {Status: 401, Code: "THIRD_PARTY_AUTH_ERROR"},
 		"look at 'endpoint'":                        {Status: 404, Body: "<html>", ContentType: "text/html"},
 		"Invalid value at 'message.token', (token)": {Status: 400, Field: "message", Description: "Invalid value at 'message.token', " + token},

@@ -41,7 +41,7 @@ type Config struct {
 	// environment (HTTPS_PROXY).
 	Proxy string `tdsl:"proxy,secret"`
 	// Transport is the HTTP/2 in use: default, or standard (golang.org/x/net).
-	Transport string `tdsl:"transport"`
+	Transport string `tdsl:"transport,enum"`
 	// Aliases are further provider ids under which devices are served.
 	Aliases []string `tdsl:"aliases"`
 }

@@ -28,6 +28,13 @@ type exchange struct {
 	err         *providers.Error // without an answer
 }
 
+// accepted reports whether FCM has taken the message: it says so with a JSON
+// object. A login page of the network or a proxy's empty answer comes with 200,
+// too.
+func (x *exchange) accepted() bool {
+	return x.status == http.StatusOK && bytes.HasPrefix(bytes.TrimSpace(x.body), []byte("{"))
+}
+
 type exchangeKey struct{}
 
 // recorder is the round tripper below firebase's client: it adds the access
@@ -46,12 +53,12 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, errors.New("a request that is no push")
 	}
 	if x.status != 0 {
-		// The answer is known; only its body got lost on the way.
+		// The answer is known; firebase did not like its body.
 		x.cancel()
 		return nil, errors.New("a message is sent once")
 	}
 	resp, err := r.send(req, x)
-	if err != nil || x.status != http.StatusOK {
+	if err != nil || !x.accepted() {
 		x.cancel()
 	}
 	return resp, err
@@ -88,19 +95,16 @@ func unanswered(err error) *providers.Error {
 	return e
 }
 
-// note keeps what counts of an answer and gives its body back. That of a message
-// that was taken is firebase's.
+// note keeps what counts of an answer and gives its body back. One that is cut
+// short is none, but for one that has begun to say that the message is taken.
 func (x *exchange) note(resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
-		x.status = resp.StatusCode
-		return nil
-	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	resp.Body.Close()
-	if err != nil {
+	x.status, x.body, x.contentType = resp.StatusCode, body, resp.Header.Get("Content-Type")
+	if err != nil && !x.accepted() {
+		x.status = 0
 		return err
 	}
-	x.status, x.body, x.contentType = resp.StatusCode, body, resp.Header.Get("Content-Type")
 	x.retryAfter = providers.RetryAfter(resp.Header, time.Now())
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return nil

@@ -87,9 +87,10 @@ func (s *sender) send(ctx context.Context, x *exchange, m *messaging.Message, dr
 	if dry {
 		deliver = s.client.SendDryRun
 	}
-	_, err := deliver(ctx, m)
+	// The answer is in the exchange.
+	_, _ = deliver(ctx, m)
 	switch {
-	case err == nil || x.status == http.StatusOK:
+	case x.accepted():
 		return nil
 	case x.status != 0:
 		return s.judge(x)

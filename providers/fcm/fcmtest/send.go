@@ -37,7 +37,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request) {
 	}
 	s.record(m)
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	if m.Status == http.StatusOK {
+	if m.Status == http.StatusOK && a.Body == "" {
 		reply(w, map[string]string{"name": "projects/" + Project + "/messages/0:1"})
 		return
 	}
