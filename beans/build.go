@@ -38,16 +38,23 @@ func Build(ctx context.Context, f *tdsl.File, env tdsl.Env, classes []Class, l *
 	err := g.all(g.Root)
 	for _, b := range g.failed {
 		if !b.class.critical && !errors.Is(err, b.Reason) {
-			l.Error("a bean is absent because it cannot be built", "bean", b.Path(), "err", &Error{b.Path(), b.place(b.Reason), b.Reason})
+			tell(l, "a bean is absent because it cannot be built", b)
 		}
 	}
 	for _, b := range g.broken {
-		l.Error("a bean starts although it cannot do its work yet", "bean", b.Path(), "err", &Error{b.Path(), b.place(b.Reason), b.Reason})
+		tell(l, "a bean starts although it cannot do its work yet", b)
 	}
 	if err != nil {
 		err = errors.Join(err, g.Close())
 	}
 	return g, err
+}
+
+// tell logs all that is wrong with a bean.
+func tell(l *slog.Logger, what string, b *Bean) {
+	for _, e := range b.fault(b.Reason).Parts() {
+		l.Error(what, "bean", b.Path(), "err", e)
+	}
 }
 
 // Broken is a bean that can be built without being able to do its work yet: it
@@ -58,7 +65,7 @@ type Broken interface{ Broken() error }
 // as [*Error] values.
 func (g *Graph) Failed() (out []*Error) {
 	for _, b := range slices.Concat(g.failed, g.broken) {
-		out = append(out, &Error{b.Path(), b.place(b.Reason), b.Reason})
+		out = append(out, b.fault(b.Reason))
 	}
 	return out
 }
@@ -75,6 +82,7 @@ func (g *Graph) all(b *Bean) (first error) {
 		if _, err := g.get(child); err != nil && child.class.critical && first == nil {
 			first = err
 		}
+		g.other(child)
 		if child.State != Active && !child.class.critical {
 			continue
 		}
@@ -89,22 +97,22 @@ func (g *Graph) all(b *Bean) (first error) {
 func (g *Graph) get(b *Bean) (any, error) {
 	switch {
 	case b.State == Failed:
-		return nil, &Error{b.Path(), b.place(b.Reason), b.Reason}
+		return nil, b.fault(b.Reason)
 	case b.State != Active:
-		return nil, &Error{b.Path(), b.Pos, errors.New(string(b.State))}
+		return nil, &Error{Bean: b.Path(), Pos: b.Pos, Err: errors.New(string(b.State))}
 	case b.built != nil:
 		return b.built, nil
 	case b.building:
-		return nil, &Error{b.Path(), b.Pos, fmt.Errorf("it needs itself: %s", strings.Join(g.cycle(b, b, nil), " → "))}
+		return nil, &Error{Bean: b.Path(), Pos: b.Pos, Err: fmt.Errorf("it needs itself: %s", strings.Join(g.cycle(b, b, nil), " → "))}
 	}
 	b.building = true
-	c := &Context{graph: g, bean: b}
+	c := &Context{graph: g, bean: b, log: g.log}
 	built, err := b.class.build(c, b.config)
 	b.building = false
 	if err != nil {
 		b.State, b.Reason = Failed, err
 		g.failed = append(g.failed, b)
-		return nil, &Error{b.Path(), b.place(err), err}
+		return nil, b.fault(err)
 	}
 	b.built = built
 	g.order = append(g.order, b)
@@ -136,7 +144,7 @@ func (g *Graph) Close() error {
 	for i := len(g.order) - 1; i >= 0; i-- {
 		if c, ok := g.order[i].built.(io.Closer); ok {
 			if err := c.Close(); err != nil {
-				errs = append(errs, &Error{g.order[i].Path(), g.order[i].Pos, fmt.Errorf("close: %w", err)})
+				errs = append(errs, &Error{Bean: g.order[i].Path(), Pos: g.order[i].Pos, Err: fmt.Errorf("close: %w", err)})
 			}
 		}
 	}
@@ -148,6 +156,7 @@ func (g *Graph) Close() error {
 type Context struct {
 	graph *Graph
 	bean  *Bean
+	log   *slog.Logger
 }
 
 // Name is the bean's name.
@@ -157,7 +166,7 @@ func (c *Context) Name() string { return c.bean.Name }
 func (c *Context) Context() context.Context { return c.graph.ctx }
 
 // Logger writes with the bean's path.
-func (c *Context) Logger() *slog.Logger { return c.graph.log.With("bean", c.bean.Path()) }
+func (c *Context) Logger() *slog.Logger { return c.log.With("bean", c.bean.Path()) }
 
 // Left names the bean's own children that are not served, as the file switches
 // them off or their class is not known.

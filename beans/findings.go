@@ -1,6 +1,7 @@
 package beans
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/tpush/tpush/tdsl"
@@ -52,6 +53,33 @@ type Error struct {
 	Bean string // path
 	Pos  tdsl.Pos
 	Err  error
+
+	of *Bean // nil: the error is made elsewhere
+}
+
+// Parts are the errors that were joined to this one, each with its own place.
+func (e *Error) Parts() (out []*Error) {
+	for _, one := range split(e.Err) {
+		part := &Error{e.Bean, e.Pos, one, e.of}
+		if e.of != nil {
+			part.Pos = e.of.place(one)
+		}
+		out = append(out, part)
+	}
+	return out
+}
+
+// split takes apart what [errors.Join] has joined; an error with several causes
+// and words of its own stays whole.
+func split(err error) (out []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || errors.Join(joined.Unwrap()...).Error() != err.Error() {
+		return []error{err}
+	}
+	for _, part := range joined.Unwrap() {
+		out = append(out, split(part)...)
+	}
+	return out
 }
 
 // Error returns where the bean stands and what is wrong.

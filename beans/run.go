@@ -21,7 +21,7 @@ func (g *Graph) start(ctx context.Context) error {
 	for _, b := range g.order {
 		if s, ok := b.built.(Starter); ok {
 			if err := s.Start(ctx); err != nil {
-				return &Error{b.Path(), b.Pos, err}
+				return &Error{Bean: b.Path(), Pos: b.Pos, Err: err}
 			}
 		}
 	}
@@ -50,7 +50,7 @@ func (g *Graph) Run(ctx context.Context) error {
 		}
 		all.Go(func() {
 			if err := r.Run(ctx); err != nil && ctx.Err() == nil {
-				once.Do(func() { failed = &Error{b.Path(), b.Pos, err} })
+				once.Do(func() { failed = &Error{Bean: b.Path(), Pos: b.Pos, Err: err} })
 				cancel()
 			}
 		})

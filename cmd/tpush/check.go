@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/tpush/tpush/beans"
@@ -19,11 +20,11 @@ type checkCommand struct {
 
 // Run implements the command: everything is read, decoded and built, which
 // opens no connection.
-func (c *checkCommand) Run(ctx context.Context, io streams) error {
+func (c *checkCommand) Run(ctx context.Context, std streams) error {
 	if file, findings, err := c.parse(); c.JSON && err == nil && file == nil {
-		return errors.Join(exit(exitConfig), printJSON(io, findings))
+		return errors.Join(exit(exitConfig), printJSON(std, findings))
 	}
-	file, err := c.load(io.err)
+	file, err := c.load(std.err)
 	if err != nil {
 		return err
 	}
@@ -32,22 +33,33 @@ func (c *checkCommand) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	if c.JSON {
-		err = printJSON(io, findings)
+		err = printJSON(std, findings)
 	} else {
-		src := c.lines()
-		for _, f := range findings {
-			if f.Severity != beans.Note {
-				printFinding(io.out, f, src)
-			}
-		}
-		fmt.Fprintf(io.out, "%s: %s, %s\n", c.name(), plural(findings.Count(beans.Fault), "error"), plural(findings.Count(beans.Warning), "warning"))
+		c.printAll(std.out, findings)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	return verdict(findings, c.Strict)
+}
+
+// printAll prints the findings in a file, and how many there are.
+func (s *source) printAll(w io.Writer, findings beans.Findings) {
+	src := s.lines()
+	for _, f := range findings {
+		if f.Severity != beans.Note {
+			printFinding(w, f, src)
+		}
+	}
+	fmt.Fprintf(w, "%s: %s, %s\n", s.name(), plural(findings.Count(beans.Fault), "error"), plural(findings.Count(beans.Warning), "warning"))
+}
+
+// verdict is the exit code for findings; nil when they are good enough.
+func verdict(findings beans.Findings, strict bool) error {
+	switch {
 	case findings.Count(beans.Fault) > 0:
 		return exit(exitConfig)
-	case c.Strict && findings.Count(beans.Warning) > 0:
+	case strict && findings.Count(beans.Warning) > 0:
 		return exit(exitFailed)
 	}
 	return nil
@@ -60,7 +72,7 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func printJSON(io streams, findings beans.Findings) error {
+func printJSON(std streams, findings beans.Findings) error {
 	type row struct {
 		Severity beans.Severity `json:"severity"`
 		File     string         `json:"file"`
@@ -74,7 +86,7 @@ func printJSON(io streams, findings beans.Findings) error {
 	for _, f := range findings {
 		rows = append(rows, row{f.Severity, f.Pos.File, f.Pos.Line, f.Pos.Col, f.Bean, f.Msg, f.Hint})
 	}
-	e := json.NewEncoder(io.out)
+	e := json.NewEncoder(std.out)
 	e.SetIndent("", "  ")
 	return e.Encode(rows)
 }
@@ -87,22 +99,22 @@ type beansCommand struct {
 }
 
 // Run implements the command.
-func (c *beansCommand) Run(ctx context.Context, io streams) error {
-	file, err := c.load(io.err)
+func (c *beansCommand) Run(ctx context.Context, std streams) error {
+	file, err := c.load(std.err)
 	if err != nil {
 		return err
 	}
 	g, buildErr := beans.Build(ctx, file, c.environment(file), classes(c.Home), slog.New(slog.DiscardHandler), c.Activate...)
 	if c.Dot {
-		err = g.WriteDot(io.out)
+		err = g.WriteDot(std.out)
 	} else {
-		err = g.WriteTree(io.out)
+		err = g.WriteTree(std.out)
 	}
 	if err = errors.Join(err, g.Close()); err != nil {
 		return err
 	}
 	if buildErr != nil {
-		printFailure(io.err, buildErr)
+		printFailure(std.err, buildErr)
 		return exit(exitConfig)
 	}
 	return nil

@@ -81,26 +81,6 @@ func TestDemoLogShowsNoSecrets(t *testing.T) {
 	}
 }
 
-// TestGuideExamples reads every configuration of the guide, word for word.
-func TestGuideExamples(t *testing.T) {
-	for name, text := range map[string]string{
-		"3.1":             "push () {\n}\n",
-		"5.1":             "push () {\n    'fcm-xmpp-api' () {\n        # FCM configuration here\n    }\n}\n",
-		"5.1 credentials": "push () {\n    'fcm-xmpp-api' () {\n        'sender-id' = 'your-sender-id'\n        'server-key' = 'your-server-key'\n    }\n}\n",
-		"5.1 pool":        "push () {\n    'fcm-xmpp-api' () {\n        'pool-size' = 5\n    }\n}\n",
-		"5.2":             "push () {\n    'apns-binary-api' () {\n        # APNs configuration here\n    }\n}\n",
-		"5.2 credentials": "push () {\n    'apns-binary-api' () {\n        'cert-file' = '/etc/apns-cert.p12'\n        'cert-password' = 'Pa$$w0rd'\n        'apns-topic' = 'com.bundle.id'\n    }\n}\n",
-	} {
-		code, out, errs := tpush("beans", configFile(t, text))
-		if code != exitGood || !strings.Contains(out, "push") {
-			t.Errorf("%s: exit code %d\n%s%s", name, code, out, errs)
-		}
-		if _, out, _ := tpush("check", configFile(t, text)); strings.Contains(out, "has no property") {
-			t.Errorf("%s: a property of the guide is not known:\n%s", name, out)
-		}
-	}
-}
-
 func TestBeans(t *testing.T) {
 	home := t.TempDir()
 	apns, err := apnstest.New()
@@ -168,9 +148,13 @@ func TestCheck(t *testing.T) {
 		"lost":          {"push () { 'fcm-http-v1' () {} }\n", exitGood, []string{"warning: 'fcm-http-v1' is lost"}},
 		"property":      {"push () {\n    'remove-device' = false\n}\n", exitGood, []string{"did you mean 'remove-devices'?"}},
 		"value":         {"push () {\n    contentless = 'loud'\n}\n", exitConfig, []string{"contentless: \"loud\": it is alert, silent or drop"}},
+		"letter case":   {"push () {\n    contentless = SILENT\n}\n", exitGood, []string{"0 errors"}},
+		"two values":    {"push () {\n    contentless = 'loud'\n    'max-devices-per-account' = -1\n}\n", exitConfig, []string{":2:19: error: push: contentless", ":3:33: error: push: max-devices-per-account"}},
+		"hidden":        {"push () {\n    'apns-binary-api' () {\n        'cert-file' = '/none.p12'\n        'cert-password' = env('NONE_SUCH')\n    }\n}\n", exitConfig, []string{":3:23: error: push/apns-binary-api: cert-file: open /none.p12", ":4:", "'cert-password': env('NONE_SUCH') is not set", "2 errors"}},
+		"three files":   {"push () {\n    'apns-binary-api' () {\n        'cert-file' = '/a.p12'\n        'pushkit-cert-file' = '/b.p12'\n        'p8-file' = '/c.p8'\n    }\n}\n", exitConfig, []string{":3:23: error: push/apns-binary-api: cert-file: open /a.p12", ":4:31: error: push/apns-binary-api: pushkit-cert-file: open /b.p12", ":5:21: error: push/apns-binary-api: p8-file: open /c.p8", "p8-key-id: it is missing", "apns-topic: it is missing"}},
 		"duration":      {"push () {\n    'fcm-http-v1' () {\n        'request-timeout' = 15\n    }\n}\n", exitConfig, []string{":3:29: error: push/fcm-http-v1: 'request-timeout' = 15: a duration is expected, such as PT15S"}},
 		"certificate":   {"push () {\n    'apns-binary-api' () {\n        'cert-file' = '/none.p12'\n    }\n}\n", exitConfig, []string{":3:23: error: push/apns-binary-api: cert-file: open /none.p12: no such file"}},
-		"legacy FCM":    {"push () {\n    'fcm-xmpp-api' () {\n        'sender-id' = '1'\n    }\n}\n", exitConfig, []string{"Google has ended the XMPP API", "add 'service-account-file'"}},
+		"legacy FCM":    {"push () {\n    'fcm-xmpp-api' () {\n        'sender-id' = '1'\n    }\n}\n", exitGood, []string{":2:5: warning: push/fcm-xmpp-api: Google has ended the XMPP API", "add 'service-account-file'"}},
 		"database kind": {"dataSource {\n    default () {\n        uri = 'jdbc:derby:x'\n    }\n}\npush () {}\n", exitConfig, []string{"dataSource/default: uri: Derby can be read by Java programs only: served are"}},
 		"item":          {"ext () {\n    items = [ 'push.a:s:connect' ]\n}\npush () {}\n", exitConfig, []string{"item push.a: port 0"}},
 		"two push":      {"ext () {\n    items = [ 'p.a:s:connect:1:h:accept' ]\n}\npush () {}\np2 (class: tigase.push.PushNotificationsComponent) {}\n", exitConfig, []string{"no push component takes the domain p.a", "'domain'"}},

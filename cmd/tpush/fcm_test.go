@@ -153,16 +153,26 @@ func TestDeviceOfXMPPIsReachedOverV1(t *testing.T) {
 	}
 }
 
-// The guide's own configuration starts, says once what is wrong and what to
-// add, and keeps its devices.
+// The guide's own configurations start, say once what is wrong and what to
+// add, and keep their devices.
 func TestEndedXMPPAPI(t *testing.T) {
+	for _, properties := range []string{"", "'pool-size' = 5\n", "'sender-id' = '426312345678'\n        'server-key' = 'AAAAserverkey'\n"} {
+		endedXMPPAPI(t, properties)
+	}
+}
+
+func endedXMPPAPI(t *testing.T, properties string) {
 	h := newFCMHouse(t)
-	log := h.during("    'fcm-xmpp-api' () {\n        'sender-id' = '426312345678'\n        'server-key' = 'AAAAserverkey'\n    }\n", func() {
-		if h.register("fcm-xmpp-api", phoneToken) == "" {
-			t.Error("no node")
+	log := h.during("    'fcm-xmpp-api' () {\n        "+properties+"    }\n", func() {
+		node := h.register("fcm-xmpp-api", phoneToken)
+		if properties != "" { // a push waits for a connection where there are credentials
+			return
+		}
+		if answer, ok := h.publish(node); ok || !strings.Contains(answer, "type='wait'") {
+			t.Errorf("a publish was answered %s", answer)
 		}
 	})
-	if n := strings.Count(log, "add 'service-account-file'"); n != 1 || !strings.Contains(log, "fcm-xmpp.googleapis.com no longer answers") || strings.Contains(log, "AAAAserverkey") {
+	if n := strings.Count(log, "Google has ended the XMPP API"); n != 1 || !strings.Contains(log, "add 'service-account-file'") || !strings.Contains(log, "fcm-xmpp.googleapis.com no longer answers") || strings.Contains(log, "AAAAserverkey") {
 		t.Errorf("said %d times:\n%s", n, log)
 	}
 }

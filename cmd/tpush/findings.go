@@ -20,9 +20,9 @@ import (
 
 // findAll builds the beans of a file and closes them again. It returns all that
 // can be found wrong with it without opening a connection, in the file's order.
-func findAll(ctx context.Context, s *source, file *tdsl.File) (beans.Findings, error) {
+func findAll(ctx context.Context, s *source, file *tdsl.File, activate ...string) (beans.Findings, error) {
 	said := &sayings{}
-	g, err := beans.Build(ctx, file, s.environment(file), classes(s.Home), slog.New(said))
+	g, err := beans.Build(ctx, file, s.environment(file), classes(s.Home), slog.New(said), activate...)
 	out := append(slices.Clone(g.Findings), failures(g, err)...)
 	out = append(out, said.findings(g.Root)...)
 	out = append(out, exposed(s.name(), s.Home, g.Root)...)
@@ -53,16 +53,10 @@ func each(b *beans.Bean, f func(*beans.Bean)) {
 // did is not said again.
 func failures(g *beans.Graph, err error) (out beans.Findings) {
 	for _, e := range g.Failed() {
-		var inner *beans.Error
-		if errors.As(e.Err, &inner) {
-			continue
-		}
-		all := []error{e.Err}
-		if joined, ok := e.Err.(interface{ Unwrap() []error }); ok {
-			all = joined.Unwrap()
-		}
-		for _, one := range all {
-			out = append(out, beans.Finding{Severity: beans.Fault, Pos: e.Pos, Bean: e.Bean, Msg: e.Bean + ": " + one.Error()})
+		for _, one := range e.Parts() {
+			if _, inner := errors.AsType[*beans.Error](one.Err); !inner {
+				out = append(out, beans.Finding{Severity: beans.Fault, Pos: one.Pos, Bean: one.Bean, Msg: one.Bean + ": " + one.Err.Error()})
+			}
 		}
 	}
 	if err != nil && out.Count(beans.Fault)+g.Findings.Count(beans.Fault) == 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -37,11 +36,8 @@ func legacyDefaults() legacyConfig {
 // account they are reached through HTTP v1, under the same provider id; without
 // one, the XMPP protocol is spoken, which Google's own servers no longer do.
 func buildLegacy(c *beans.Context, cfg legacyConfig, home string, quotas *fcm.Quotas) (providers.Provider, error) {
-	switch {
-	case cfg.ServiceAccountFile != "":
+	if cfg.ServiceAccountFile != "" {
 		return fcm.New(c.Name(), cfg.Config, home, quotas, c.Logger())
-	case cfg.Host == "" && (cfg.SenderID == "" || cfg.ServerKey == ""):
-		return nil, errors.New(fcmxmpp.Ended)
 	}
 	file := cfg.CAFile
 	if file != "" && !filepath.IsAbs(file) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tpush/tpush/beans"
+	"github.com/tpush/tpush/tdsl"
 )
 
 // runCommand serves pushes until it is told to stop.
@@ -70,6 +71,11 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if r.Strict {
+		if err := r.refuse(ctx, file, w); err != nil {
+			return err
+		}
+	}
 	env := r.environment(file)
 	l := openLogs(w, r.LogFormat, r.Debug, r.Home, logging(file, env))
 	defer l.Close()
@@ -88,10 +94,6 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 		printFailure(w, err)
 		return exit(exitConfig)
 	}
-	if r.Strict && (g.Findings.Count(beans.Fault)+g.Findings.Count(beans.Warning) > 0 || len(g.Failed()) > 0) {
-		fmt.Fprintln(w, "tpush: the configuration has errors or warnings, and --strict is set")
-		return errors.Join(exit(exitConfig), g.Close())
-	}
 	showConfig(g, env)
 	l.Info("starting", "version", versionText(), "config", r.name())
 	if err := r.live(ctx, g, l); err != nil {
@@ -102,6 +104,20 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("stop: %w", err)
 	}
 	l.Info("stopped")
+	return nil
+}
+
+// refuse prints what 'check --strict' finds, and returns its exit code.
+func (r *runCommand) refuse(ctx context.Context, file *tdsl.File, w io.Writer) error {
+	findings, err := findAll(ctx, &r.source, file, r.Activate...)
+	if err != nil {
+		return err
+	}
+	if err := verdict(findings, true); err != nil {
+		r.printAll(w, findings)
+		fmt.Fprintln(w, "tpush: the configuration has errors or warnings, and --strict is set")
+		return err
+	}
 	return nil
 }
 

@@ -122,15 +122,15 @@ func (l *link) keep(ctx, work context.Context, n int) {
 			o.lost(lived)
 			l.log.Warn("connection lost: connecting again", "err", err, "dur", lived.Round(time.Millisecond))
 		default:
-			if advice := explain(err); o.failed(advice) {
+			if advice := explain(err, l.item.Socket); o.failed(advice) {
 				l.log.Warn("cannot connect: trying again", "err", err, "advice", advice)
 			}
 		}
 	}
 }
 
-// explain says what an admin can do about a failed attempt.
-func explain(err error) string {
+// explain says what an admin can do about a failed attempt with a socket.
+func explain(err error, socket string) string {
 	switch {
 	case errors.Is(err, stream.HostUnknown):
 		return "the server does not know this component's domain: add it there"
@@ -142,6 +142,8 @@ func explain(err error) string {
 		return "the password of the item is not the server's secret for this domain (or the server was just stopping)"
 	case errors.Is(err, errTLS):
 		return "set the item's ca-file or fingerprint to the server's certificate, or its socket to plain if the port speaks no TLS"
+	case errors.Is(err, xmpp.ErrNoStream) && socket != "ssl":
+		return "this is no port for components, or one that speaks TLS from the first byte: then set the item's socket to ssl"
 	}
 	return "look whether the server runs and listens for components at this address"
 }

@@ -54,25 +54,29 @@ const (
 	contentlessDrop   = "drop"
 )
 
-// Check says in a sentence what is wrong with the values.
+// Check says in a sentence each what is wrong with the values.
 func (c *Config) Check() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	switch c.Contentless {
 	case contentlessAlert, contentlessSilent, contentlessDrop:
 	default:
-		return fmt.Errorf("contentless: %q: it is alert, silent or drop", c.Contentless)
+		wrong("contentless: %q: it is alert, silent or drop", c.Contentless)
 	}
-	if c.MaxDevices < 0 || c.PerMinute < 0 {
-		return errors.New("max-devices-per-account and registrations-per-minute are 0, for no limit, or more")
+	if c.MaxDevices < 0 {
+		wrong("max-devices-per-account: it is 0, for no limit, or more")
+	}
+	if c.PerMinute < 0 {
+		wrong("registrations-per-minute: it is 0, for no limit, or more")
 	}
 	for _, d := range c.FormerDomains {
 		if j, err := jid.Parse(strings.TrimSpace(d)); err != nil || j.Localpart() != "" || j.Resourcepart() != "" {
-			return fmt.Errorf("former-domains: %q is no domain", d)
+			wrong("former-domains: %q is no domain", d)
 		}
 	}
-	var errs []error
 	for _, a := range c.Admins {
 		if _, err := jid.Parse(strings.TrimSpace(a)); err != nil {
-			errs = append(errs, fmt.Errorf("admins: %q is no address: %w", a, err))
+			wrong("admins: %q is no address: %w", a, err)
 		}
 	}
 	return errors.Join(errs...)

@@ -50,24 +50,27 @@ func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error
 }
 
 func newProvider(name string, cfg Config, home string, to hosts, l *slog.Logger) (*Provider, error) {
-	if err := cfg.check(); err != nil {
-		return nil, err
-	}
 	roots, err := h2.Roots(below(home, cfg.CAFile))
 	if err != nil {
-		return nil, fmt.Errorf("ca-file: %w", err)
+		err = fmt.Errorf("ca-file: %w", err)
+	}
+	if err := errors.Join(cfg.check(), err); err != nil {
+		// What is wrong with the files is told with it.
+		return nil, errors.Join(err, cfg.checkFiles(home))
 	}
 	p := &Provider{maker: maker{name, cfg, home, to, roots, l}, log: l,
 		info: describe(name, cfg.Aliases, cfg.Format == formatGuide, false)}
 	s, err := p.maker.fromFiles()
 	switch {
 	case err != nil:
-		p.broken = err
+		p.broken = cmp.Or(cfg.checkFiles(home), err)
 		if s != nil {
 			p.ended = s.expiries
 		}
 	case s != nil:
 		p.use(s)
+	case cfg.Topic == "":
+		l.Warn("there is no certificate and no 'apns-topic': add 'cert-file', 'cert-password' and 'apns-topic'; or 'apns-topic' alone for a certificate that is set with the command Set APNS certificate and kept in the database")
 	}
 	return p, nil
 }

@@ -64,7 +64,7 @@ func (m *maker) fromFiles() (*sender, error) {
 	case m.cfg.CertFile == "":
 		return nil, nil
 	}
-	first, err := credential{"cert", below(m.home, m.cfg.CertFile), below(m.home, m.cfg.CertKeyFile), m.cfg.CertPassword}.load(time.Now())
+	first, err := m.cfg.firstIdentity(m.home)
 	if errors.Is(err, errExpired) {
 		return &sender{expiries: []providers.Expiry{expiryOf(first, fromFile)}}, err
 	}
@@ -172,8 +172,36 @@ func (m *maker) client(host string, config *tls.Config, key bool) (*client, erro
 	return newClient(host, t, m.cfg.Transport == transportStandard), nil
 }
 
+// checkFiles tells of every credential that the configuration names why it
+// cannot be used, also of those that nothing is sent with.
+func (c *Config) checkFiles(home string) error {
+	var errs []error
+	if c.P8File != "" {
+		_, err := loadKey(below(home, c.P8File), c.P8KeyID, c.P8TeamID)
+		errs = append(errs, err)
+	}
+	topic := c.Topic
+	if c.CertFile != "" {
+		first, err := c.firstIdentity(home)
+		if err == nil {
+			topic, err = c.topicOf(first)
+		}
+		errs = append(errs, err)
+	}
+	if _, err := c.callIdentity(home, topic); !errors.Is(err, errExpired) {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// firstIdentity loads the certificate that is not for calls alone.
+func (c *Config) firstIdentity(home string) (*identity, error) {
+	return credential{"cert", below(home, c.CertFile), below(home, c.CertKeyFile), c.CertPassword}.load(time.Now())
+}
+
 // callIdentity loads the second certificate, if there is one; as with
-// [credential.load], an expired one comes beside its error.
+// [credential.load], an expired one comes beside its error. Without a topic it is
+// not looked at whether it is the app's.
 func (c *Config) callIdentity(home, topic string) (*identity, error) {
 	if c.PushKitCertFile == "" {
 		return nil, nil
@@ -184,7 +212,7 @@ func (c *Config) callIdentity(home, topic string) (*identity, error) {
 		password = c.CertPassword
 	}
 	id, err := credential{name: name, file: below(home, c.PushKitCertFile), password: password}.load(time.Now())
-	if id != nil && !id.has(topic+voipSuffix) {
+	if id != nil && topic != "" && !id.has(topic+voipSuffix) {
 		return nil, fmt.Errorf("%s-file: the certificate is not for calls to %s but for %s", name, topic, strings.Join(id.topics, ", "))
 	}
 	return id, err

@@ -48,7 +48,7 @@ const Ended = "Google has ended the XMPP API that sender-id and server-key are f
 // check says in a sentence what is wrong with the values.
 func (c *Config) check() error {
 	switch {
-	case c.SenderID == "" || c.ServerKey == "":
+	case c.Host != "" && (c.SenderID == "" || c.ServerKey == ""):
 		return errors.New("sender-id, server-key: one of them is missing")
 	case c.PoolSize < 1 || c.PoolSize > maxPool:
 		return errors.New("pool-size: it is a number from 1 to 1000")
@@ -57,11 +57,15 @@ func (c *Config) check() error {
 	case c.Timeout <= 0:
 		return errors.New("request-timeout: it is a duration such as PT10S")
 	}
-	if _, err := c.account(); err != nil {
+	if _, err := c.account(); err != nil && c.complete() {
 		return fmt.Errorf("sender-id: it is the project's number as the Firebase console shows it: %w", err)
 	}
 	return nil
 }
+
+// complete reports whether there is what a connection needs. Nobody waits for
+// that at Google's: without another host it is no mistake.
+func (c *Config) complete() bool { return c.SenderID != "" && c.ServerKey != "" }
 
 // account is the JID to log in as.
 func (c *Config) account() (jid.JID, error) { return jid.New(c.SenderID, domain, "") }

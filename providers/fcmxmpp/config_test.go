@@ -2,13 +2,16 @@ package fcmxmpp
 
 import (
 	"encoding/xml"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tpush/tpush/providers"
 )
 
 func TestNewErrors(t *testing.T) {
-	good := Config{SenderID: sender, ServerKey: key, PoolSize: 1, Port: DefaultPort, Timeout: time.Second}
+	good := Config{SenderID: sender, ServerKey: key, Host: "h", PoolSize: 1, Port: DefaultPort, Timeout: time.Second}
 	for name, tc := range map[string]struct {
 		change func(*Config)
 		want   string
@@ -39,16 +42,33 @@ func TestAddress(t *testing.T) {
 		{"fcm.example.com:5236", "fcm.example.com:5236", "fcm.example.com", false},
 		{"::1", "[::1]:5235", "::1", false},
 	} {
-		p, err := New("p", Config{SenderID: sender, ServerKey: key, PoolSize: 1, Host: tc.host, Port: DefaultPort, Timeout: time.Second}, nil, quiet())
+		var log strings.Builder
+		p, err := New("p", Config{SenderID: sender, ServerKey: key, PoolSize: 1, Host: tc.host, Port: DefaultPort, Timeout: time.Second}, nil, slog.New(slog.NewTextHandler(&log, nil)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.address != tc.address || p.tls.ServerName != tc.name || (p.Broken() != nil) != tc.broken {
-			t.Errorf("%q: address %s, certificate for %s, broken: %v", tc.host, p.address, p.tls.ServerName, p.Broken())
+		if p.address != tc.address || p.tls.ServerName != tc.name || strings.Contains(log.String(), "no longer answers") != tc.broken {
+			t.Errorf("%q: address %s, certificate for %s, log %s", tc.host, p.address, p.tls.ServerName, log.String())
 		}
 		if err := p.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Without credentials there is a provider, which has its devices and connects to
+// nobody.
+func TestNoCredentials(t *testing.T) {
+	p, err := New("p", Config{PoolSize: 1, Port: DefaultPort, Timeout: time.Second}, nil, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Push(t.Context(), providers.Target{Token: "t"}, providers.Notification{ID: "1"})
+	if providers.KindOf(err) != providers.Unauthorized || !strings.Contains(err.Error(), "add 'service-account-file'") {
+		t.Errorf("a push: %v", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -43,14 +43,21 @@ var _ providers.Provider = (*Provider)(nil)
 
 // New returns a provider; roots are the authorities of the server's certificate.
 // It connects in Run, or at its first push. Errors are sentences for admins that
-// name the property.
+// name the property. Google's own servers no longer answer, which is logged: the
+// provider has its devices for the day when there is a service account.
 func New(name string, cfg Config, roots *x509.CertPool, l *slog.Logger) (*Provider, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	account, err := cfg.account()
-	if err != nil {
-		return nil, err
+	var account jid.JID
+	if cfg.complete() {
+		var err error
+		if account, err = cfg.account(); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Host == "" {
+		l.Warn(Ended)
 	}
 	p := &Provider{
 		info: providers.Info{ID: name, Aliases: cfg.Aliases, Label: "FCM", MaxPayload: 3072,
@@ -72,15 +79,6 @@ func (p *Provider) CheckToken(token string) error {
 	return providers.CheckOpaqueToken("FCM registration token", token)
 }
 
-// Broken tells that Google's own servers no longer answer. The provider tries
-// all the same, and has its devices for the day when there is a service account.
-func (p *Provider) Broken() error {
-	if p.cfg.Host == "" {
-		return errors.New(Ended)
-	}
-	return nil
-}
-
 // Run connects. The connections outlive ctx until Close, as pushes that are in
 // work at the end still need them.
 func (p *Provider) Run(ctx context.Context) error {
@@ -91,6 +89,9 @@ func (p *Provider) Run(ctx context.Context) error {
 
 func (p *Provider) start() {
 	p.once.Do(func() {
+		if !p.cfg.complete() {
+			return
+		}
 		for range p.cfg.PoolSize {
 			p.all.Go(p.keep)
 		}
@@ -107,6 +108,9 @@ func (p *Provider) Close() error {
 
 // Push makes one attempt; its error is an [*providers.Error].
 func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
+	if !p.cfg.complete() {
+		return &providers.Error{Kind: providers.Unauthorized, Reason: "no credentials", Err: errors.New("add 'service-account-file': there is nothing to log in with")}
+	}
 	p.start()
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
