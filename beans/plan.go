@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tpush/tpush/tdsl"
@@ -75,9 +76,15 @@ func (b *Bean) lookup(property string) tdsl.Value {
 }
 
 // place is where what is wrong with the bean stands: a message that begins with
-// the name of a property is about that one.
+// the name of a property is about that one, one that begins with PROPERTY[2]
+// about the second item of its list.
 func (b *Bean) place(err error) tdsl.Pos {
 	property, _, _ := strings.Cut(err.Error(), ":")
+	property, item, _ := strings.Cut(strings.TrimSuffix(property, "]"), "[")
+	list, isList := b.block.Lookup(property).(*tdsl.List)
+	if n, err := strconv.Atoi(item); err == nil && isList && n > 0 && n <= len(list.Items) {
+		return list.Items[n-1].Pos()
+	}
 	return b.Place(property)
 }
 
@@ -175,10 +182,10 @@ func (p *plan) child(parent *Bean, e tdsl.Entry, block *tdsl.Block) {
 		p.find(Note, b, e.Pos, "", "bean '%s' is left to the server", b.Path())
 	case b.class == nil && block.HasClass:
 		b.State = Unknown
-		p.find(Warning, b, e.Pos, suggest(block.Class, p.classes.classNames()), "unknown class %s: bean '%s' is absent", block.Class, b.Path())
+		p.find(Warning, b, e.Pos, tdsl.Suggest(block.Class, p.classes.classNames()), "unknown class %s: bean '%s' is absent", block.Class, b.Path())
 	case b.class == nil:
 		b.State = Unknown
-		p.find(Warning, b, e.Pos, suggest(e.Key, p.classes.beansBelow(parent.class)), "there is no class for a bean named '%s' here: it is absent", b.Path())
+		p.find(Warning, b, e.Pos, tdsl.Suggest(e.Key, p.classes.beansBelow(parent.class)), "there is no class for a bean named '%s' here: it is absent", b.Path())
 	}
 	p.add(parent, b)
 }
@@ -271,5 +278,5 @@ func (p *plan) unknown(b *Bean, e tdsl.Entry) {
 	if isBean || strings.Contains(e.Key, "/") {
 		return
 	}
-	p.find(Warning, b, e.Pos, suggest(e.Key, b.class.keys), "'%s' has no property '%s': it has no effect", b.Path(), e.Key)
+	p.find(Warning, b, e.Pos, tdsl.Suggest(e.Key, b.class.keys), "'%s' has no property '%s': it has no effect", b.Path(), e.Key)
 }

@@ -25,6 +25,7 @@ type Devices struct {
 	query  string    // its text
 
 	readers *nodeReaders // of an embedded database with our own table; else nil
+	closed  bool         // no reader is made any more
 }
 
 // NewDevices returns the devices of a data source; its tables are there after
@@ -38,6 +39,7 @@ func NewDevices(ds *DataSource, l *slog.Logger) *Devices {
 func (r *Devices) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.closed = true
 	var err error
 	if r.readers != nil {
 		err = r.readers.close()
@@ -94,6 +96,9 @@ func (r *Devices) nodeReaders() *nodeReaders {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
 	if r.readers == nil {
 		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), changes: &r.ds.changes}
 	}

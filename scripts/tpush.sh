@@ -14,12 +14,23 @@ usage() {
     exit 1
 }
 
-# alive tells whether a process lives and is a tpush: after a restart of the
-# machine another may have its number, and one that has ended may wait to be
-# collected.
-alive() {
+# living tells whether a process lives: one that has ended may wait to be
+# collected, without a command line.
+living() {
     kill -0 "$1" 2>/dev/null || return 1
-    [ ! -r "/proc/$1/cmdline" ] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -q "${TPUSH_BIN##*/}"
+    [ ! -r "/proc/$1/cmdline" ] || [ -n "$(tr -d '\0' <"/proc/$1/cmdline" 2>/dev/null)" ]
+}
+
+# alive tells whether a process lives and is a tpush: after a restart of the
+# machine another may have its number, such as an editor of tpush.conf.
+alive() {
+    living "$1" || return 1
+    [ -r "/proc/$1/cmdline" ] || return 0
+    # A script that starts tpush has its interpreter in front.
+    for word in $(tr '\0' '\n' <"/proc/$1/cmdline" 2>/dev/null | head -n 2); do
+        [ "${word##*/}" != "${TPUSH_BIN##*/}" ] || return 0
+    done
+    return 1
 }
 
 # running tells whether the process of the pid file lives.
@@ -46,9 +57,9 @@ start() {
     # What is wrong with the configuration shows at once.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
         sleep 0.1
-        alive $pid || break
+        living $pid || break
     done
-    if ! alive $pid; then
+    if ! living $pid; then
         wait $pid
         status=$?
         rm -f "$TPUSH_PID"

@@ -268,7 +268,7 @@ func convertList(items []Value, env Env, target reflect.Value) error {
 			err = listItem(item, env, out.Index(i))
 		}
 		if err != nil {
-			return fmt.Errorf("item %d: %w", i+1, err)
+			return fmt.Errorf("item %d: %w", i+1, within(item.Pos(), err))
 		}
 	}
 	target.Set(out)
@@ -327,16 +327,21 @@ func convertBlock(b *Block, env Env, target reflect.Value) error {
 		for _, e := range b.Entries {
 			v := reflect.New(target.Type().Elem()).Elem()
 			if err := mapValue(e.Value, env, v); err != nil {
-				return fmt.Errorf("'%s': %w", e.Key, err)
+				return fmt.Errorf("'%s': %w", e.Key, within(e.Value.Pos(), err))
 			}
 			out.SetMapIndex(reflect.ValueOf(unescape(e.Key)), v)
 		}
 		target.Set(out)
 		return nil
 	case reflect.Struct:
-		unknown, err := Decode(b, nil, env, target.Addr().Interface())
-		if err == nil && len(unknown) > 0 {
-			err = fmt.Errorf("there is no property '%s' here", unknown[0].Key)
+		into := target.Addr().Interface()
+		unknown, err := Decode(b, nil, env, into)
+		if len(unknown) > 0 {
+			name := unknown[0].Key
+			return &placed{unknown[0].Pos, fmt.Errorf("there is no property '%s' here", name), Suggest(name, Keys(into))}
+		}
+		if all, ok := errors.AsType[Errors](err); ok {
+			return &placed{all[0].Pos, errors.New(all[0].Msg), all[0].Hint}
 		}
 		return err
 	case reflect.Bool: // which takes anything

@@ -1,6 +1,7 @@
 package tdsl
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -96,6 +97,27 @@ func Decode(b *Block, scope []*Block, env Env, into any) (unknown []Entry, err e
 	return unknown, nil
 }
 
+// placed is an error with the place of a value within a property's.
+type placed struct {
+	pos  Pos
+	err  error
+	hint string
+}
+
+// Error returns the text of the error alone.
+func (p *placed) Error() string { return p.err.Error() }
+
+// Unwrap returns the error.
+func (p *placed) Unwrap() error { return p.err }
+
+// within gives an error a place, unless it has a closer one.
+func within(pos Pos, err error) error {
+	if _, closer := errors.AsType[*placed](err); closer {
+		return err
+	}
+	return &placed{pos: pos, err: err}
+}
+
 // find returns the entry that counts for a field, nil when there is none.
 func (f *field) find(b *Block, scope []*Block) *Entry {
 	if f.name != "" {
@@ -117,8 +139,12 @@ func (f *field) find(b *Block, scope []*Block) *Entry {
 	return nil
 }
 
-// wrong makes the error of a value that does not fit.
+// wrong makes the error of a value that does not fit. Of a list or a map, it is
+// at the innermost value that is at fault.
 func (f *field) wrong(e *Entry, err error) *Error {
+	if inner, ok := errors.AsType[*placed](err); ok {
+		return &Error{Pos: inner.pos, Msg: fmt.Sprintf("'%s': %s", e.Key, err), Hint: inner.hint}
+	}
 	msg := fmt.Sprintf("'%s': %s", e.Key, err)
 	if s, ok := e.Value.(*Scalar); ok && !f.secret && s.V != nil {
 		msg = fmt.Sprintf("'%s' = %s: %s", e.Key, abbreviate(fmt.Sprintf("%#v", s.V)), err)

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/tpush/tpush/beans"
@@ -73,15 +76,42 @@ type demo struct {
 // Run implements the command. The error is exit code 1 when a step did not have
 // the outcome that it has to have.
 func (c *demoCommand) Run(ctx context.Context, io streams) error {
-	ctx, stop := signalled(ctx)
+	ctx, stop := signal.NotifyContext(ctx, endings()...)
 	defer stop()
+	// A reader that goes away is an error of the next write, not the end of the
+	// process: the folder is removed then, too.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
+	out := &checkedWriter{Writer: io.out, stop: stop}
 	file, isFile := io.out.(*os.File)
-	d := &demo{line: &timeline{out: io.out, json: c.JSON, color: isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}}
+	d := &demo{line: &timeline{out: out, json: c.JSON, color: isFile && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == ""}}
 	l := slog.New(slog.DiscardHandler)
 	if c.Log {
 		l = slog.New(slog.NewTextHandler(io.err, nil))
 	}
 	defer d.close()
+	err := c.show(ctx, d, l)
+	switch {
+	case errors.Is(out.failed, syscall.EPIPE): // the reader has what it wanted, as head
+		return exit(exitFailed)
+	case out.failed != nil:
+		return fmt.Errorf("write the steps: %w", out.failed)
+	}
+	return err
+}
+
+// endings are the signals that end the demo; that of a terminal which is closed,
+// unless nohup has it ignored.
+func endings() []os.Signal {
+	all := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		all = append(all, syscall.SIGHUP)
+	}
+	return all
+}
+
+// show runs the component and takes the steps.
+func (c *demoCommand) show(ctx context.Context, d *demo, l *slog.Logger) error {
 	if err := d.open(c.Stay); err != nil {
 		return err
 	}

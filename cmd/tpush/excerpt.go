@@ -115,7 +115,11 @@ func splitAt(line string, col int) (before, after []rune) {
 var secrets = []*regexp.Regexp{
 	regexp.MustCompile(`(` + tdsl.SecretKeys + `[^\s'"=:,;&]*['"]?\s*[=:]\s*)((?:env|prop)\s*\(\s*(?:'[^']*'|"[^"]*")\s*[,)][\s+]*)?` +
 		`('[^']*(?:'\s*\+\s*'[^']*)*|"[^"]*(?:"\s*\+\s*"[^"]*)*|[^'"&;\s,]+)?`),
-	regexp.MustCompile(`(['"][^:'"]+:)()([^:'"]+)(:(?:connect|accept):)`),
+	// An item may be cut short, or its type misspelt; what is all digits may be a
+	// server's port, unless more follows.
+	regexp.MustCompile(`(['",]\s*[^:'",]+:)()([^:'"]+)(:[ac][a-z]*t:)`),
+	regexp.MustCompile(`(['",]\s*[^:'",/\s]+\.[^:'",/\s]+:)()([^:'"]*[^0-9:'"][^:'"]*)([:'"])`),
+	regexp.MustCompile(`(['",]\s*[^:'",/\s]+\.[^:'",/\s]+:)()([0-9]+)(:[^:'"]*:)`),
 	regexp.MustCompile(`(://[^:@/\s'"]*:)()([^\s'"]*)(@)`),
 }
 

@@ -293,7 +293,7 @@ func expectPush(t *testing.T, apns *apnstest.Server, token, body string, payload
 }
 
 // TestBench offers more publishes at once than the program works on at a time:
-// each is answered, and each arrives once.
+// each is answered, and each arrives once, as do the 50 before the measurement.
 func TestBench(t *testing.T) {
 	out, err := exec.Command(builtProgram(t), "bench", "--accounts", "50", "--pushes", "3000", "--window", "3000", "--latency", "1ms", "--rounds", "2", "--json").Output()
 	if err != nil {
@@ -304,7 +304,7 @@ func TestBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range report.Programs["tpush"] {
-		if r.Answers["result"] != 3000 || r.Arrived["200"] != 3000 || r.CPU <= 0 || r.P50 < time.Millisecond || r.PeakRSS == 0 {
+		if r.Answers["result"] != 3000 || r.Arrived["200"] != 3050 || r.CPU <= 0 || r.P50 < time.Millisecond || r.PeakRSS == 0 {
 			t.Errorf("%s", out)
 		}
 	}

@@ -35,6 +35,7 @@ func (r *runCommand) live(ctx context.Context, g *beans.Graph, l *logs) error {
 	var all sync.WaitGroup
 	all.Go(func() { manager.watch(beside) })
 	all.Go(func() { hangups(beside, g, l) })
+	all.Go(func() { settle(beside) })
 	inside := &web.Inside{Services: func() map[string]*push.Service { return served(g) }}
 	socket := &web.Socket{Path: filepath.Join(r.Home, socketFile), Handler: withConnections(inside.Handler(), g), Log: l.Logger}
 	all.Go(func() { socket.Run(beside) })

@@ -25,11 +25,11 @@ func openLogs(console io.Writer, format string, debug bool, home string, cfg log
 		levels.root, levels.console, levels.loggers = levelAll, levelAll, nil
 	}
 	l := &logs{}
-	outs := []logOut{{levels.console, formatted(console, format)}}
+	outs := []logOut{{levels.console, true, formatted(console, format)}}
 	if cfg.wantsFile() {
 		l.file = newLogFile(filepath.Join(home, "logs", "tpush.log"), cfg)
 		if openErr := l.file.Reopen(); openErr == nil {
-			outs = append(outs, logOut{levels.file, formatted(l.file, cfg.Format)})
+			outs = append(outs, logOut{levels.file, false, formatted(l.file, cfg.Format)})
 		} else {
 			defer func() { l.Warn("no log file is written", "err", openErr) }()
 			l.file = nil
@@ -91,9 +91,11 @@ func logging(f *tdsl.File, env tdsl.Env) logConfig {
 	return cfg
 }
 
-// logOut is one place that the log goes to, from a level on.
+// logOut is one place that the log goes to, from a level on; the console also
+// has what is asked for with debug.
 type logOut struct {
-	level slog.Level
+	level   slog.Level
+	console bool
 	slog.Handler
 }
 
@@ -102,23 +104,29 @@ type logOut struct {
 type router struct {
 	levels logLevels
 	from   slog.Level
+	told   bool // also on the console, whatever its level
 	outs   []logOut
 }
 
 func newRouter(levels logLevels, outs []logOut) *router {
-	return &router{levels, levels.of(""), outs}
+	from, told := levels.of("")
+	return &router{levels, from, told, outs}
+}
+
+func (r *router) wants(o logOut, level slog.Level) bool {
+	return level >= o.level || r.told && o.console
 }
 
 // Enabled implements [slog.Handler].
 func (r *router) Enabled(_ context.Context, level slog.Level) bool {
-	return level >= r.from && slices.ContainsFunc(r.outs, func(o logOut) bool { return level >= o.level })
+	return level >= r.from && slices.ContainsFunc(r.outs, func(o logOut) bool { return r.wants(o, level) })
 }
 
 // Handle implements [slog.Handler].
 func (r *router) Handle(ctx context.Context, record slog.Record) error {
 	var failed error
 	for _, o := range r.outs {
-		if record.Level >= o.level {
+		if r.wants(o, record.Level) {
 			if err := o.Handle(ctx, record); err != nil {
 				failed = err
 			}
@@ -129,24 +137,25 @@ func (r *router) Handle(ctx context.Context, record slog.Record) error {
 
 // WithAttrs implements [slog.Handler].
 func (r *router) WithAttrs(attrs []slog.Attr) slog.Handler {
-	from := r.from
+	of := *r
 	for _, a := range attrs {
 		if a.Key == "bean" {
-			from = r.levels.of(a.Value.String())
+			of.from, of.told = r.levels.of(a.Value.String())
 		}
 	}
-	return r.with(from, func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
+	return of.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
 }
 
 // WithGroup implements [slog.Handler].
 func (r *router) WithGroup(name string) slog.Handler {
-	return r.with(r.from, func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
+	return r.with(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
 }
 
-func (r *router) with(from slog.Level, change func(slog.Handler) slog.Handler) slog.Handler {
-	out := &router{r.levels, from, make([]logOut, len(r.outs))}
+func (r *router) with(change func(slog.Handler) slog.Handler) slog.Handler {
+	out := *r
+	out.outs = make([]logOut, len(r.outs))
 	for i, o := range r.outs {
-		out.outs[i] = logOut{o.level, change(o.Handler)}
+		out.outs[i] = logOut{o.level, o.console, change(o.Handler)}
 	}
-	return out
+	return &out
 }

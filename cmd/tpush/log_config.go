@@ -28,7 +28,8 @@ type logConfig struct {
 	// tigase.push.fcm for the providers), tigase.server.ext, tigase.db,
 	// tigase.http.
 	Loggers map[string]map[string]any `tdsl:"loggers"`
-	// Debug lists packages below tigase to log everything of: push, server, db.
+	// Debug lists packages below tigase to log everything of, also on the console
+	// unless that has a level of its own: push, server, db; or beans: ext, http.
 	Debug []string `tdsl:",alias=debug"`
 	// DebugPackages is the same with whole names.
 	DebugPackages []string `tdsl:",alias=debug-packages"`
@@ -89,6 +90,7 @@ func level(name string) (slog.Level, error) {
 type logLevels struct {
 	root, console, file slog.Level
 	loggers             map[string]slog.Level // by Java's logger name
+	debug               []string              // loggers that the console tells everything of, too
 }
 
 // levels reads all levels. After an error they are the default ones where the
@@ -106,10 +108,11 @@ func (c *logConfig) levels() (logLevels, error) {
 	}
 	read(&out.root, "rootLevel", c.RootLevel)
 	for _, p := range c.Debug {
-		out.loggers["tigase."+p] = levelAll
+		out.debug = append(out.debug, "tigase."+p)
 	}
-	for _, p := range c.DebugPackages {
-		out.loggers[p] = levelAll
+	out.debug = append(out.debug, c.DebugPackages...)
+	for _, name := range out.debug {
+		out.loggers[name] = levelAll
 	}
 	for name, settings := range c.Loggers {
 		if v, ok := settings["level"]; ok {
@@ -122,6 +125,9 @@ func (c *logConfig) levels() (logLevels, error) {
 		if v, ok := c.Handlers[name]["level"]; ok {
 			read(into, "handlers: "+name, fmt.Sprint(v))
 		}
+	}
+	if _, own := c.Handlers[consoleHandler]["level"]; own {
+		out.debug = nil
 	}
 	if c.Format != formatTigase && c.Format != formatJSON {
 		failed = fmt.Errorf("format: %q: it is tigase or json", c.Format)
@@ -140,34 +146,47 @@ func (c *logConfig) fileSetting(key string, fallback int64) int64 {
 	return n
 }
 
-// of returns the level of a bean: that of the nearest of its loggers.
-func (l *logLevels) of(bean string) slog.Level {
-	for name := javaLogger(bean); name != ""; {
-		if level, ok := l.loggers[name]; ok {
-			return level
+// of returns the level of a bean: that of the nearest of its loggers. told says
+// that it is one of debug, so that the console has it, too.
+func (l *logLevels) of(bean string) (level slog.Level, told bool) {
+	level, nearest := l.root, ""
+	for name, of := range l.loggers {
+		if len(name) >= len(nearest) && covers(name, bean) {
+			level, nearest, told = of, name, slices.Contains(l.debug, name)
 		}
-		dot := max(0, strings.LastIndexByte(name, '.'))
-		name = name[:dot]
 	}
-	return l.root
+	return level, told
 }
 
-// javaLogger is the name of the Java package that has a bean's part in Tigase.
+// covers reports whether a logger's name is that of a bean, or of a package that
+// the bean is in: by the bean's path below tigase, or by Java's name for its part.
+func covers(logger, bean string) bool {
+	for _, name := range []string{javaLogger(bean), "tigase." + strings.ReplaceAll(bean, "/", ".")} {
+		if logger == "" || strings.HasPrefix(name+".", logger+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// javaLogger is the name of the Java class that has a bean's part in Tigase.
 func javaLogger(bean string) string {
 	top, provider, _ := strings.Cut(bean, "/")
 	switch {
 	case bean == "":
 		return "tigase.server"
 	case top == "ext":
-		return "tigase.server.ext"
+		return "tigase.server.ext.ComponentProtocol"
 	case top == "dataSource", top == "userRepository":
 		return "tigase.db"
 	case strings.HasPrefix(top, "http"):
 		return "tigase.http"
 	case strings.Contains(provider, "apns"):
-		return "tigase.push.apns"
+		return "tigase.push.apns.APNsBinaryApiProvider"
+	case strings.Contains(provider, "fcm-xmpp"):
+		return "tigase.push.fcm.FcmXmppApiProvider"
 	case strings.Contains(provider, "fcm"):
-		return "tigase.push.fcm"
+		return "tigase.push.fcm.FcmHttpV1Provider"
 	}
-	return "tigase.push"
+	return "tigase.push.PushNotificationsComponent"
 }

@@ -72,7 +72,7 @@ func newOfficeAt(t *testing.T, plain, tls, management int) *office {
 	}
 	t.Cleanup(o.sim.close)
 	config := fmt.Sprintf(officeConfig, demoDomain, demoSecret, o.server.Port(), demoTopic, o.sim.apns.Addr(), o.sim.fcm.Endpoint(), o.management, o.plain, o.tls)
-	handler, err := os.ReadFile(filepath.Join("..", "..", "scripts", "rest", "push", "UnregisterDeviceHandler.groovy"))
+	handler, err := os.ReadFile(filepath.Join("..", "..", "etc", "UnregisterDeviceHandler.groovy"))
 	if err != nil {
 		t.Fatal(err)
 	}

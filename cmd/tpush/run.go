@@ -95,7 +95,7 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 		return exit(exitConfig)
 	}
 	showConfig(g, env)
-	l.Info("started", "version", versionText(), "config", r.name())
+	l.Info("starting", "version", versionText(), "config", r.name())
 	if err := r.live(ctx, g, l); err != nil {
 		printFailure(w, err)
 		return errors.Join(exit(exitConfig), g.Close())

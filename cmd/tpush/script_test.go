@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -122,6 +124,22 @@ func TestScriptMistakes(t *testing.T) {
 	// The pid of another program: the number was used again after a restart.
 	s.write("logs/tpush.pid", "1\n")
 	s.expect(1, "", "status")
+	editor := exec.Command("sh", "-c", "read line", "etc/tpush.conf")
+	stop, err := editor.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := editor.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.write("logs/tpush.pid", fmt.Sprintln(editor.Process.Pid))
+	s.expect(0, "tpush is not running", "stop")
+	if err := editor.Process.Signal(syscall.Signal(0)); err != nil {
+		t.Error("stop ended a program that is none of ours")
+	}
+	stop.Close()
+	_ = editor.Wait() // its input has ended without a line
+	s.write("logs/tpush.pid", "1\n")
 	s.expect(0, "", "zap")
 	if _, err := os.Stat(filepath.Join(s.home, "logs/tpush.pid")); err == nil {
 		t.Error("zap left the pid file")

@@ -38,6 +38,23 @@ type timeline struct {
 	count int
 }
 
+// checkedWriter keeps the first failure of a writer and stops what writes.
+type checkedWriter struct {
+	io.Writer
+	stop   func()
+	failed error
+}
+
+// Write implements [io.Writer].
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if err != nil && w.failed == nil {
+		w.failed = err
+		w.stop()
+	}
+	return n, err
+}
+
 // Terminal attributes (ECMA-48 section 8.3.117).
 const (
 	bold  = "1"

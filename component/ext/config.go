@@ -47,8 +47,12 @@ func (c *Config) items(home string, l *slog.Logger) ([]Item, error) {
 	listens := c.ConfigType == configComponent
 	own := append([]Item(nil), c.Items...)
 	for i := range own {
-		if err := own[i].prepare(listens); err != nil {
-			return nil, err
+		err := own[i].prepare(listens)
+		if err == nil {
+			_, err = newDialer(&own[i], home)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("items[%d]: %w", i+1, err)
 		}
 	}
 	name := filepath.Join(home, ItemsFile)

@@ -80,3 +80,19 @@ func TestSeveralItemsOfADomain(t *testing.T) {
 		t.Errorf("an accept item is dialled at %q", got)
 	}
 }
+
+func TestWrongItemIsNamed(t *testing.T) {
+	well := Item{Domain: domain, Password: "1", Port: 5347}
+	for _, change := range []func(*Item){
+		func(i *Item) { i.Port = 0 },
+		func(i *Item) { i.Fingerprint = "12" },
+	} {
+		cfg := Defaults()
+		wrong := well
+		change(&wrong)
+		cfg.Items = []Item{well, wrong, well}
+		if _, err := New(cfg, t.TempDir(), slog.New(slog.DiscardHandler)); err == nil || !strings.HasPrefix(err.Error(), "items[2]: item "+domain+": ") {
+			t.Errorf("error %v", err)
+		}
+	}
+}

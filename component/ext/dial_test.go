@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -58,8 +60,8 @@ func TestDialTLS(t *testing.T) {
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: error %v, want %q", name, err, tc.want)
 		}
-		if d != nil && err != nil && !strings.Contains(explain(err), "ca-file or fingerprint") {
-			t.Errorf("%s: the advice is %q", name, explain(err))
+		if d != nil && err != nil && !strings.Contains(explain(err, "ssl"), "ca-file or fingerprint") {
+			t.Errorf("%s: the advice is %q", name, explain(err, "ssl"))
 		}
 	}
 	plain := Item{Domain: domain, Fingerprint: pin}
@@ -70,7 +72,29 @@ func TestDialTLS(t *testing.T) {
 
 // A trial finds what holds a connection of its own back.
 func TestAdviceForConflict(t *testing.T) {
-	if got := explain(fmt.Errorf("wait for the handshake's answer: %w", stream.Conflict)); !strings.Contains(got, "another process is connected") {
+	if got := explain(fmt.Errorf("wait for the handshake's answer: %w", stream.Conflict), "ssl"); !strings.Contains(got, "another process is connected") {
 		t.Errorf("the advice is %q", got)
+	}
+}
+
+func TestPlainSocketToTLSPort(t *testing.T) {
+	s := httptest.NewUnstartedServer(nil)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that has to fail
+	s.StartTLS()
+	defer s.Close()
+	it := Item{Domain: domain, Password: "s"}
+	d, err := newDialer(&it, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = try(within(t), d, &it, s.Listener.Addr().String())
+	if err == nil {
+		t.Fatal("connected")
+	}
+	if got := explain(err, it.Socket); !strings.Contains(got, "set the item's socket to ssl") {
+		t.Errorf("%v: the advice is %q", err, got)
+	}
+	if got := explain(err, "ssl"); strings.Contains(got, "ssl") {
+		t.Errorf("the advice for a socket ssl is %q", got)
 	}
 }

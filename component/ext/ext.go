@@ -61,11 +61,6 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range items {
-		if _, err := newDialer(&items[i], home); err != nil {
-			return nil, err
-		}
-	}
 	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, drain: drainTime, log: l,
 		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") },
 		tell:  func(context.Context, []string) {}}

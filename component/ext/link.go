@@ -26,7 +26,7 @@ type link struct {
 
 	draining bool           // guarded by mu
 	readers  sync.WaitGroup // goroutines that read a stream and start handlers
-	inWork   sync.WaitGroup // handlers
+	workers  *workers       // handlers
 	drained  chan struct{}  // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
@@ -49,8 +49,10 @@ type conn struct {
 }
 
 func newLink(e *Ext, it Item, address string, h Handler) *link {
-	return &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
+	l := &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
 		log: e.log.With("server", address, "domain", it.Domain), drained: make(chan struct{}), changed: make(chan struct{})}
+	l.workers = newWorkers(l.handle)
+	return l
 }
 
 // run keeps the link's connections until ctx ends. Then it stops reading, lets
@@ -68,6 +70,7 @@ func (l *link) run(ctx context.Context) {
 	<-ctx.Done()
 	l.drain(cancel)
 	all.Wait()
+	l.workers.end()
 }
 
 // drain waits for the requests in work, for at most the drain time, and then lets
@@ -79,7 +82,7 @@ func (l *link) drain(cancel context.CancelFunc) {
 	l.readers.Wait()
 	timer := time.AfterFunc(l.ext.drain, cancel)
 	defer timer.Stop()
-	l.inWork.Wait()
+	l.workers.wait()
 	close(l.drained)
 }
 
@@ -119,15 +122,15 @@ func (l *link) keep(ctx, work context.Context, n int) {
 			o.lost(lived)
 			l.log.Warn("connection lost: connecting again", "err", err, "dur", lived.Round(time.Millisecond))
 		default:
-			if advice := explain(err); o.failed(advice) {
+			if advice := explain(err, l.item.Socket); o.failed(advice) {
 				l.log.Warn("cannot connect: trying again", "err", err, "advice", advice)
 			}
 		}
 	}
 }
 
-// explain says what an admin can do about a failed attempt.
-func explain(err error) string {
+// explain says what an admin can do about a failed attempt with a socket.
+func explain(err error, socket string) string {
 	switch {
 	case errors.Is(err, stream.HostUnknown):
 		return "the server does not know this component's domain: add it there"
@@ -139,6 +142,8 @@ func explain(err error) string {
 		return "the password of the item is not the server's secret for this domain (or the server was just stopping)"
 	case errors.Is(err, errTLS):
 		return "set the item's ca-file or fingerprint to the server's certificate, or its socket to plain if the port speaks no TLS"
+	case errors.Is(err, xmpp.ErrNoStream) && socket != "ssl":
+		return "this is no port for components, or one that speaks TLS from the first byte: then set the item's socket to ssl"
 	}
 	return "look whether the server runs and listens for components at this address"
 }

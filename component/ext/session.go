@@ -105,7 +105,7 @@ func (l *link) read(work context.Context, c *conn) error {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 			continue
 		}
-		l.inWork.Go(func() { l.handle(work, c, q) })
+		l.workers.do(job{work, c, q})
 	}
 }
 
@@ -129,12 +129,12 @@ func (e *Ext) takeSlot(busy bool) bool {
 	}
 }
 
-func (l *link) handle(work context.Context, c *conn, q *xmpp.IQ) {
+func (l *link) handle(j job) {
 	came := time.Now()
-	answer := l.answer(work, q)
+	answer := l.answer(j.work, j.q)
 	<-l.ext.slots
-	if c.stream.Write(answer) != nil {
-		ctx, cancel := context.WithDeadline(work, came.Add(answerTime))
+	if j.from.stream.Write(answer) != nil {
+		ctx, cancel := context.WithDeadline(j.work, came.Add(answerTime))
 		defer cancel()
 		l.reply(ctx, answer)
 	}

@@ -42,7 +42,7 @@ func (e *Ext) Try(ctx context.Context) (out []Attempt) {
 		for _, address := range it.addresses(e.cfg.ServerHost) {
 			a := Attempt{Domain: it.Domain, Address: address}
 			if a.Server, a.Err = try(ctx, d, &it, address); a.Err != nil {
-				a.Advice = explain(a.Err)
+				a.Advice = explain(a.Err, it.Socket)
 			}
 			out = append(out, a)
 		}

@@ -206,7 +206,7 @@ func TestAdviceForRefusals(t *testing.T) {
 		"not a server": {func(p *peer) {
 			p.until("to='push.example.com'>")
 			p.send("HTTP/1.1 400 Bad Request\r\n\r\n")
-		}, "look whether the server runs"},
+		}, "this is no port for components"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if log := serveBytes(t, &echo{}, tc.script); !strings.Contains(log, tc.want) {

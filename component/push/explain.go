@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tpush/tpush/providers"
@@ -218,7 +219,7 @@ func (d *DeviceReport) failed(p *ProviderState, at time.Time) string {
 		last := &d.Outcomes[0]
 		when, reason, kind = last.Time, last.Reason, last.Kind
 		if last.Status == 0 {
-			ours = last.Text // it never came to asking
+			ours = strings.TrimPrefix(last.Text, kind+": ") // it never came to asking
 		}
 	} else {
 		when, reason = d.LastFailure.Time, d.LastFailure.Reason
@@ -240,8 +241,11 @@ func (d *DeviceReport) failed(p *ProviderState, at time.Time) string {
 	case p.Paused:
 		return begin + fmt.Sprintf("%s takes no pushes at present (%s); they are tried again by themselves.", p.Label, p.LastError)
 	}
-	if kind == "" {
+	switch {
+	case kind == "":
 		return begin + "the log of that time says more. The device stays, and the next message makes the next push."
+	case kind == providers.Temporary.String() && ours != "":
+		return begin + fmt.Sprintf("%s could not be reached: %s. It is tried again by itself, and the device stays.", p.Label, ours)
 	}
 	return begin + "the failure is one that passes; the next message makes the next push."
 }

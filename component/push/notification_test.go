@@ -123,6 +123,19 @@ func TestUnescape(t *testing.T) {
 	}
 }
 
+// TestBodyIsNotTrimmed: white space around a text is the sender's, nothing but
+// white space is no text.
+func TestBodyIsNotTrimmed(t *testing.T) {
+	for body, want := range map[string]string{"  indented\n": "  indented\n", " \n\t": ""} {
+		q := &xmpp.IQ{Type: stanza.SetIQ, From: tigase, To: service, ID: "1", Children: 1, Payload: []byte("<pubsub xmlns='http://jabber.org/protocol/pubsub'>" +
+			"<publish node='n'><item><notification xmlns='urn:xmpp:push:0'><x xmlns='jabber:x:data'><field var='last-message-body'><value>" +
+			body + "</value></field></x></notification></item></publish></pubsub>")}
+		if _, n, err := parsePublish(q); err != nil || n.Body != want {
+			t.Errorf("%q: got %q, %v", body, n.Body, err)
+		}
+	}
+}
+
 func FuzzPublish(f *testing.F) {
 	files, err := filepath.Glob("testdata/stanzas/*publish*.xml")
 	if err != nil {

@@ -113,7 +113,10 @@ func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error)
 // notification reads what was published, with the habits of each server made
 // even (reference: tigase-live section 8, servers section 8).
 func (x *content) notification(tigase bool) providers.Notification {
-	n := providers.Notification{Priority: priority(x.priority), Sender: x.form.sender.text, Body: x.form.body.text}
+	n := providers.Notification{Priority: priority(x.priority), Sender: x.form.sender.text}
+	if strings.TrimSpace(x.form.body.text) != "" {
+		n.Body = x.form.body.text // white space at its ends is the message's
+	}
 	if count, err := strconv.Atoi(x.form.count.text); err == nil && count >= 0 {
 		n.Count = &count
 	}
@@ -136,6 +139,7 @@ func (x *content) notification(tigase bool) providers.Notification {
 	} else {
 		fromOtherServer(&n)
 	}
+	withText(&n)
 	return n
 }
 

@@ -92,8 +92,11 @@ func (s *formSummary) read(c *xmpp.Cursor) {
 	}
 	for c.Next(6) {
 		if !into.there && c.Is("", "value") {
-			*into = formValue{strings.TrimSpace(c.Text()), true}
+			*into = formValue{c.Text(), true}
 		}
+	}
+	if into != &s.body {
+		into.text = strings.TrimSpace(into.text)
 	}
 }
 

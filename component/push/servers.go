@@ -32,16 +32,24 @@ const tigaseForm = "urn:xmpp:push:0:summary"
 
 func fromTigase(from, formType string) bool { return fromTigaseNode(from) || formType == tigaseForm }
 
+// withText takes a low priority beside a text to show for what it is: Tigase 8.5
+// gives it to OMEMO messages without a body, and no server to anything that is
+// not a message.
+func withText(n *providers.Notification) {
+	if n.Priority == providers.Low && n.Event == "" && n.Body != "" {
+		n.Priority = providers.High
+	}
+}
+
 // fromTigaseServer evens out Tigase's habits.
 //
 // Sender and body are escaped twice on the wire. And priority low is also what
-// an OMEMO message without a body has: with a text to show, or with a cipher
-// text that is not about a call, it is a message like any other.
+// an OMEMO message without a body has: with a cipher text that is not about a
+// call, it is a message like any other.
 func fromTigaseServer(n *providers.Notification) {
 	n.Sender = unescape(n.Sender)
 	n.Body = unescape(n.Body)
-	message := n.Body != "" || n.Encrypted != nil && !n.Encrypted.VoIP && n.Call == nil
-	if n.Priority == providers.Low && n.Event == "" && message {
+	if n.Priority == providers.Low && n.Event == "" && n.Encrypted != nil && !n.Encrypted.VoIP && n.Call == nil {
 		n.Priority = providers.High
 	}
 }

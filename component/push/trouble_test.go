@@ -1,6 +1,7 @@
 package push
 
 import (
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ import (
 func TestStoreTroubleIsLogged(t *testing.T) {
 	w := newWorld(t, nil)
 	node := w.register("AABB", "")
-	if err := w.source.Close(); err != nil {
+	if err := errors.Join(w.devices.Close(), w.source.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {

@@ -87,11 +87,19 @@ func (q *IQ) Result(payload any) *IQ {
 	return r
 }
 
+// maxRepeated is how large a request's child may be, in bytes, to be repeated in
+// an error: the answer must not have more than the server takes (Prosody ends the
+// stream at 512 KiB).
+const maxRepeated = MaxStanza / 2
+
 // Fail returns the answer of type error. It repeats the request's child, as
-// Tigase does, and adds the legacy code attribute (XEP-0086).
+// Tigase does, unless it is large, and adds the legacy code attribute (XEP-0086).
 func (q *IQ) Fail(e stanza.Error) *IQ {
 	r := q.reply(stanza.ErrorIQ)
-	r.Name, r.Children, r.Payload = q.Name, q.Children, q.Payload
+	r.Name = q.Name
+	if len(q.Payload) <= maxRepeated {
+		r.Children, r.Payload = q.Children, q.Payload
+	}
 	r.Error = &e
 	return r
 }

@@ -25,6 +25,8 @@ func TestAnswers(t *testing.T) {
 		"error": {q.Fail(NewError(stanza.Wait, stanza.InternalServerError, "")),
 			"<iq type='error' id='1+/=&apos;x' from='push.example.com' to='a@b/c&apos;&quot;&lt;&amp;&gt;' xml:lang='pl'><a xmlns='urn:x'>é</a>" +
 				"<error type='wait' code='500'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"},
+		"error, large child": {(&IQ{From: "a", To: "b", ID: "1", Children: 1, Payload: make([]byte, MaxStanza/2+1)}).Fail(NewError(stanza.Wait, stanza.InternalServerError, "")),
+			"<iq type='error' id='1' from='b' to='a'><error type='wait' code='500'><internal-server-error xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"},
 		"error with text": {(&IQ{From: "a", To: "b", ID: "1"}).Fail(NewError(stanza.Modify, stanza.BadRequest, "no & never")),
 			"<iq type='error' id='1' from='b' to='a'><error type='modify' code='400'><bad-request xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>" +
 				"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas' xml:lang='en'>no &amp; never</text></error></iq>"},

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// MaxStanza is the size in bytes from which on a stanza is not taken. No
-	// server that was measured sends a tenth of it to a component.
-	MaxStanza = 256 << 10
+	// MaxStanza is the size in bytes from which on a stanza is not taken: the
+	// same as Prosody's for components.
+	MaxStanza = 512 << 10
 	// MaxDepth is how deep elements may be nested in a stanza.
 	MaxDepth = 64
 

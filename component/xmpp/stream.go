@@ -27,6 +27,10 @@ const (
 // without a word, which is how Tigase refuses a secret.
 var ErrWrongSecret = errors.New("the server refused the handshake: wrong secret")
 
+// ErrNoStream means that the server did not begin a stream: it closed, kept
+// silent or sent something else.
+var ErrNoStream = errors.New("no XMPP stream came")
+
 // Stream is one XEP-0114 stream. One goroutine reads it; any number may write.
 type Stream struct {
 	// Header is the peer's.
@@ -87,7 +91,7 @@ func (s *Stream) handshake(domain, secret string) error {
 		return fmt.Errorf("write stream header: %w", err)
 	}
 	if s.Header, err = s.r.header(); err != nil {
-		return fmt.Errorf("read stream header: %w", unexpected(err))
+		return fmt.Errorf("%w: read stream header: %w", ErrNoStream, unexpected(err))
 	}
 	if s.Header.ID == "" {
 		// Tigase and Prosody: a header without id comes before a stream error.

@@ -31,6 +31,14 @@ const (
 // usualPayload is the room that most payloads find, in bytes.
 const usualPayload = 512
 
+const (
+	// leastAlert is what stays of an alert, in characters, when the payload is
+	// too large: more than a phone shows of it when it is locked.
+	leastAlert = 128
+	// mostOfCharacter is how many bytes a character may take in JSON.
+	mostOfCharacter = 6
+)
+
 // voipSuffix makes the topic for calls from the app's bundle id.
 const voipSuffix = ".voip"
 
@@ -195,18 +203,12 @@ func nameOf(n providers.Notification) string {
 }
 
 // fit encodes the payload and takes away until it has the size: first from the
-// body's end, then the sender, then the cipher text; the account stays.
+// end of the alert, which most apps replace by what they make of the body, then
+// from the body's, then the sender, then the cipher text; the account stays.
 func (s *style) fit(c content, n providers.Notification) []byte {
+	c.shorten(&c.Aps.Alert, leastAlert)
+	c.shorten(&c.Body, 0)
 	payload := encode(c)
-	for body := []rune(strings.TrimSuffix(c.Body, "…")); len(payload) > maxPayload && len(body) > 0; payload = encode(c) {
-		body = body[:max(0, len(body)-1-(len(payload)-maxPayload)/12)]
-		if c.Body = string(body) + "…"; len(body) == 0 {
-			c.Body = ""
-		}
-		if c.Aps.Alert != "" {
-			c.Aps.Alert = s.alertOf(n, c.Body)
-		}
-	}
 	if len(payload) > maxPayload {
 		c.Sender, c.Nickname = "", ""
 		if c.Aps.Alert != "" {
@@ -219,6 +221,18 @@ func (s *style) fit(c content, n providers.Notification) []byte {
 		payload = encode(c)
 	}
 	return payload
+}
+
+// shorten cuts one of the content's texts from its end, though to no fewer than
+// so many characters, until the payload has the size.
+func (c *content) shorten(text *string, least int) {
+	rest := []rune(strings.TrimSuffix(*text, "…"))
+	for over := len(encode(*c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(*c)) - maxPayload {
+		rest = rest[:max(least, len(rest)-1-over/mostOfCharacter)]
+		if *text = string(rest) + "…"; len(rest) == 0 {
+			*text = ""
+		}
+	}
 }
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.

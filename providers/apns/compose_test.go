@@ -96,6 +96,8 @@ func TestSizes(t *testing.T) {
 	for name, n := range map[string]providers.Notification{
 		"long":            {Sender: "a@b", Body: strings.Repeat("x", 200_000)},
 		"wide":            {Sender: "a@b", Body: strings.Repeat("😀", 512)},
+		"wide and long":   {Sender: "a@b", Body: strings.Repeat("😀", 600)},
+		"widest":          {Sender: "a@b", Body: strings.Repeat("\u2028", 600)},
 		"escapes":         {Sender: "a@b", Body: strings.Repeat("<&>", 170)},
 		"long sender":     {Sender: "a@b/" + strings.Repeat("r", 5000), Body: "hi"},
 		"wide nickname":   {Nickname: strings.Repeat("ż", 4000), Body: "hi", Groupchat: true},
@@ -120,7 +122,10 @@ func TestSizes(t *testing.T) {
 			if (name == "large call") != (m.pushType == typeVoIP) {
 				t.Errorf("push type %s", m.pushType)
 			}
-			if body, ok := c["body"].(string); ok && name != "long sender" && name != "wide nickname" && !strings.HasSuffix(body, "…") && len(n.Body) > 600 {
+			if name == "wide" && c["body"] != n.Body {
+				t.Error("the body was cut before its copy in the alert")
+			}
+			if body, ok := c["body"].(string); ok && name != "wide" && name != "long sender" && name != "wide nickname" && !strings.HasSuffix(body, "…") && len(n.Body) > 600 {
 				t.Errorf("body ends with %q", body[len(body)-8:])
 			}
 		})

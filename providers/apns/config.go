@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -42,7 +43,8 @@ type Config struct {
 	// FallbackToSandbox tries a token that production does not know once on the
 	// test environment.
 	FallbackToSandbox bool `tdsl:"fallbackToSandbox"`
-	// Host is another server, NAME[:PORT], instead of Apple's.
+	// Host is another server, NAME[:PORT], instead of Apple's; https:// in front
+	// and / behind it are let pass.
 	Host string `tdsl:"host"`
 	// CAFile holds certificates (PEM) that the server's may be signed by, beside
 	// the system's.
@@ -85,15 +87,13 @@ func Defaults() Config {
 
 // check says in a sentence each what is wrong with the values.
 func (c *Config) check() error {
-	u, err := url.Parse("https://" + c.Host)
-	isHost := err == nil && u.Host == c.Host && (c.Host == "" || u.Hostname() != "")
 	return errors.Join(
 		unless(c.Format == formatDefault || c.Format == formatGuide, "payload-format: %q: it is default or guide", c.Format),
 		unless(c.Transport == transportDefault || c.Transport == transportStandard, "transport: %q: it is default or standard", c.Transport),
 		unless(c.PoolSize >= 1 && c.PoolSize <= maxPool, "pool-size: %d: it is a number from 1 to %d; a connection carries hundreds of pushes at a time", c.PoolSize, maxPool),
 		unless(c.Expiration >= 0 && c.Expiration <= maxExpiration, "expiration: it is a duration from PT0S to P30D"),
 		unless(c.AlertText != "", "alert-text: it is empty: iOS shows no alert without a text"),
-		unless(isHost, "host: %q: it is a name with or without :PORT, and nothing else", c.Host),
+		c.checkHost(),
 		c.checkKey())
 }
 
@@ -103,6 +103,28 @@ func unless(holds bool, format string, args ...any) error {
 		return nil
 	}
 	return fmt.Errorf(format, args...)
+}
+
+func (c *Config) checkHost() error {
+	server := c.server()
+	u, err := url.Parse("https://" + server)
+	switch {
+	case strings.HasPrefix(strings.ToLower(server), "http://"):
+		return fmt.Errorf("host: %q: pushes go over TLS only: write the name with or without :PORT, of a server that speaks HTTPS", c.Host)
+	case err != nil || u.Host != server || server == "" && c.Host != "" || server != "" && u.Hostname() == "":
+		return fmt.Errorf("host: %q: it is a name with or without :PORT, and nothing else", c.Host)
+	}
+	return nil
+}
+
+// server is Host as it is meant when it was written as a URL.
+func (c *Config) server() string {
+	const scheme = "https://"
+	host := c.Host
+	if len(host) > len(scheme) && strings.EqualFold(host[:len(scheme)], scheme) {
+		host = host[len(scheme):]
+	}
+	return strings.TrimSuffix(host, "/")
 }
 
 // checkKey sees that all that belongs to a key is there.
@@ -130,7 +152,7 @@ func (c *Config) hosts() hosts {
 	if c.Host == "" {
 		return hosts{hostProduction, hostSandbox}
 	}
-	host := c.Host
+	host := c.server()
 	if u, err := url.Parse("https://" + host); err == nil && u.Port() == "" {
 		host = net.JoinHostPort(u.Hostname(), "443")
 	}

@@ -19,7 +19,9 @@ import (
 // Provider pushes for one app.
 type Provider struct {
 	maker  maker
-	info   providers.Info // while there are no credentials
+	info   providers.Info     // while there are no credentials
+	broken error              // why there were none at the start, though files are named
+	ended  []providers.Expiry // of a certificate that had expired then
 	sender atomic.Pointer[sender]
 	log    *slog.Logger
 
@@ -39,9 +41,10 @@ var (
 const handOver = 10 * time.Second
 
 // New loads the credentials. Relative file names are below home. Errors are
-// sentences for admins that name the property. An expired certificate for calls
-// is none: it is logged, and calls go as alerts. Without a file it waits for
-// [Provider.UseCertificate].
+// sentences for admins that name the property. When only the credentials cannot
+// be used, the provider starts broken; see [Provider.Broken]. An expired
+// certificate for calls is no error: it is logged, and calls go as alerts.
+// Without a file it waits for [Provider.UseCertificate].
 func New(name string, cfg Config, home string, l *slog.Logger) (*Provider, error) {
 	return newProvider(name, cfg, home, cfg.hosts(), l)
 }
@@ -60,7 +63,10 @@ func newProvider(name string, cfg Config, home string, to hosts, l *slog.Logger)
 	s, err := p.maker.fromFiles()
 	switch {
 	case err != nil:
-		return nil, cmp.Or(cfg.checkFiles(home), err)
+		p.broken = cmp.Or(cfg.checkFiles(home), err)
+		if s != nil {
+			p.ended = s.expiries
+		}
 	case s != nil:
 		p.use(s)
 	case cfg.Topic == "":
@@ -68,6 +74,11 @@ func newProvider(name string, cfg Config, home string, to hosts, l *slog.Logger)
 	}
 	return p, nil
 }
+
+// Broken tells why the provider was started without being able to push: the
+// files with its credentials cannot be used. It still has its devices, and takes
+// new ones; [Provider.Reload] looks at the files again. Nil when all was well.
+func (p *Provider) Broken() error { return p.broken }
 
 func below(home, file string) string {
 	if file == "" || filepath.IsAbs(file) {
@@ -112,7 +123,7 @@ func (p *Provider) Run(ctx context.Context) error {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		if p.sender.Load() == nil {
+		if p.sender.Load() == nil && p.broken == nil {
 			p.log.Warn("no certificate yet: pushes fail until one is set with the command Set APNS certificate, or name a file in 'cert-file' or 'p8-file'")
 		}
 		<-ctx.Done()
@@ -144,7 +155,7 @@ func isHex(s string) bool {
 func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
 	s := p.sender.Load()
 	if s == nil {
-		return &providers.Error{Kind: providers.Unauthorized, Err: errNoCertificate}
+		return &providers.Error{Kind: providers.Unauthorized, Err: cmp.Or(p.broken, errNoCertificate)}
 	}
 	began := time.Now()
 	m := s.style.compose(to, n, began)

@@ -255,13 +255,14 @@ func TestCertificateFiles(t *testing.T) {
 			if tc.change != nil {
 				tc.change(&cfg)
 			}
-			p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
 			if tc.want != "" {
+				err := startError(t, cfg, home)
 				if want := strings.ReplaceAll(tc.want, "FILE", filepath.Join(home, "cert")); err == nil || !strings.Contains(err.Error(), want) {
 					t.Fatalf("error %v, want one that says %q", err, want)
 				}
 				return
 			}
+			p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -282,6 +283,51 @@ func mustKey(t *testing.T, c *apnstest.Credential) []byte {
 	return key
 }
 
+// startError is why a provider cannot be made, or starts broken.
+func startError(t *testing.T, cfg Config, home string) error {
+	t.Helper()
+	p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { p.Close() })
+	return p.Broken()
+}
+
+// TestStartsBroken: a provider whose certificate has expired has its devices and
+// takes new ones; the end of the certificate is told; a new file mends it.
+func TestStartsBroken(t *testing.T) {
+	s := simulator(t)
+	cfg, home := config(t, s)
+	good, err := os.ReadFile(filepath.Join(home, cfg.CertFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := issue(t, s, apnstest.Certificate{UID: topic, Expires: time.Now().Add(-time.Hour)}).PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, home, cfg.CertFile, bad)
+	p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if p.Broken() == nil || p.CertificateExpiry().IsZero() || p.Info().ID != "p" {
+		t.Errorf("broken %v, expires %v, info %v", p.Broken(), p.CertificateExpiry(), p.Info())
+	}
+	if err := p.Push(t.Context(), target(), plain()); providers.KindOf(err) != providers.Unauthorized || !strings.Contains(err.Error(), "the certificate expired on") {
+		t.Errorf("error %v", err)
+	}
+	write(t, home, cfg.CertFile, good)
+	if err := p.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Push(t.Context(), target(), plain()); err != nil || !p.CertificateExpiry().After(time.Now()) {
+		t.Errorf("error %v, expires %v", err, p.CertificateExpiry())
+	}
+}
+
 func TestTopicAndCalls(t *testing.T) {
 	s := simulator(t)
 	for name, tc := range map[string]struct {
@@ -292,12 +338,13 @@ func TestTopicAndCalls(t *testing.T) {
 		err    string
 		sandox bool
 	}{
-		"subject":          {cert: apnstest.Certificate{UID: topic}, want: topic},
+		"subject":          {cert: apnstest.Certificate{UID: topic}, want: topic, calls: true},
+		"not for calls":    {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, want: topic},
 		"extension":        {cert: apnstest.Certificate{UID: "x", Topics: []string{"com.a", "com.a.voip", "com.a.complication"}}, want: "com.a", calls: true},
-		"configured":       {cert: apnstest.Certificate{UID: topic}, topic: "com.other", want: "com.other"},
+		"configured":       {cert: apnstest.Certificate{UID: topic}, topic: "com.other", want: "com.other", calls: true},
 		"contradicted":     {cert: apnstest.Certificate{UID: topic, Topics: []string{topic}}, topic: "com.other", err: "the certificate is not for com.other but for com.example.app"},
-		"development only": {cert: apnstest.Certificate{UID: topic, Development: true}, want: topic, sandox: true},
-		"both":             {cert: apnstest.Certificate{UID: topic, Development: true, Production: true}, want: topic},
+		"development only": {cert: apnstest.Certificate{UID: topic, Development: true}, want: topic, calls: true, sandox: true},
+		"both":             {cert: apnstest.Certificate{UID: topic, Development: true, Production: true}, want: topic, calls: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			home := t.TempDir()
@@ -307,13 +354,13 @@ func TestTopicAndCalls(t *testing.T) {
 			}
 			cfg := Defaults()
 			cfg.CertFile, cfg.Topic = write(t, home, "cert", data), tc.topic
-			p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
 			if tc.err != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.err) {
+				if err := startError(t, cfg, home); err == nil || !strings.Contains(err.Error(), tc.err) {
 					t.Fatalf("error %v", err)
 				}
 				return
 			}
+			p, err := New("p", cfg, home, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}

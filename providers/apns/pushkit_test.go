@@ -95,7 +95,7 @@ func TestBadPushKitCertificate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg, home := withCalls(t, s, tc.cert)
 			tc.change(&cfg)
-			if _, err := New("p", cfg, home, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if err := startError(t, cfg, home); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want one that says %q", err, tc.want)
 			}
 		})

@@ -77,7 +77,7 @@ func (p *Provider) Reload() error {
 func (p *Provider) Expiries() []providers.Expiry {
 	s := p.sender.Load()
 	if s == nil {
-		return nil
+		return p.ended
 	}
 	return s.expiries
 }

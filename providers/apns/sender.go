@@ -47,8 +47,16 @@ type maker struct {
 	log   *slog.Logger
 }
 
+// fromFile is the place of a certificate that the configuration names.
+const fromFile = "cert-file"
+
+func expiryOf(id *identity, from string) providers.Expiry {
+	return providers.Expiry{What: from, At: id.expires, Detail: id.String()}
+}
+
 // fromFiles makes the sender that the configuration's files describe; nil when
-// it names none.
+// it names none. Beside the error of an expired certificate comes one that only
+// tells of that.
 func (m *maker) fromFiles() (*sender, error) {
 	switch {
 	case m.cfg.P8File != "":
@@ -57,10 +65,13 @@ func (m *maker) fromFiles() (*sender, error) {
 		return nil, nil
 	}
 	first, err := m.cfg.firstIdentity(m.home)
+	if errors.Is(err, errExpired) {
+		return &sender{expiries: []providers.Expiry{expiryOf(first, fromFile)}}, err
+	}
 	if err != nil {
 		return nil, err
 	}
-	return m.fromIdentity(first, "cert-file")
+	return m.fromIdentity(first, fromFile)
 }
 
 // fromKey makes the sender of a team's key, which is good for all topics, calls
@@ -96,8 +107,8 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 	case err != nil:
 		return nil, err
 	}
-	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), second != nil && !expired || first.lists(topic+voipSuffix))
-	s.expiries = []providers.Expiry{{What: from, At: first.expires, Detail: first.String()}}
+	s := m.sender(topic, m.cfg.Sandbox || first.sandboxOnly(), callsWith(first, second, expired, topic))
+	s.expiries = []providers.Expiry{expiryOf(first, from)}
 	if s.first, err = m.connect(first); err != nil {
 		return nil, err
 	}
@@ -109,6 +120,16 @@ func (m *maker) fromIdentity(first *identity, from string) (*sender, error) {
 		}
 	}
 	return s, err
+}
+
+// callsWith reports whether calls ring: with a second certificate while that
+// lasts, else with the first if it may be for them. One that does not list its
+// topics is tried: when Apple refuses it, calls go as alerts.
+func callsWith(first, second *identity, expired bool, topic string) bool {
+	if second == nil {
+		return first.has(topic + voipSuffix)
+	}
+	return !expired || first.lists(topic+voipSuffix)
 }
 
 // sender makes one without connections.

@@ -179,7 +179,7 @@ func TestKeyFiles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cfg, home := withKey(t, s)
 			tc.change(&cfg, home)
-			if _, err := New("p", cfg, home, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			if err := startError(t, cfg, home); err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("error %v, want one that says %q", err, tc.want)
 			}
 		})

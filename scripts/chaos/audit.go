@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -89,17 +91,19 @@ func (r *report) failure(b *lab) error {
 	if !r.After.back(r.Before) {
 		errs = append(errs, fmt.Errorf("the program took %v, and takes %v", r.Before, r.After))
 	}
-	if err := b.server.Faults(); err != nil {
-		errs = append(errs, fmt.Errorf("a real server would have refused: %w", err))
-	}
-	text, err := os.ReadFile(b.program.log)
-	if err != nil {
-		errs = append(errs, err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE") {
-			errs = append(errs, fmt.Errorf("the log says: %s", line))
-			break
+	for _, i := range b.instances {
+		if err := i.server.Faults(); err != nil {
+			errs = append(errs, fmt.Errorf("a real server would have refused: %w", err))
+		}
+		text, err := os.ReadFile(i.program.log)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "panic") || strings.Contains(line, "DATA RACE") {
+				errs = append(errs, fmt.Errorf("the log says: %s", line))
+				break
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -1,7 +1,10 @@
+//go:build linux
+
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -25,9 +28,10 @@ type fault struct {
 
 // faults are all that there are. The clock of the program itself cannot be
 // changed: it asks the kernel, not the C library.
-func faults(database bool) []fault {
+func faults(databases int) []fault {
 	all := []fault{
 		{name: "kill -9 of the program", lossy: true, kills: true, hold: 500 * time.Millisecond, what: killProgram},
+		{name: "restart of the program", lossy: true, kills: true, hold: 500 * time.Millisecond, what: restartProgram},
 		{name: "server gone", hold: 2 * time.Second, what: serverGone},
 		{name: "streams reset", hold: 3 * time.Second, what: streamsReset},
 		{name: "push services reset connections", lossy: true, hold: 4 * time.Second, what: resets},
@@ -50,7 +54,7 @@ func faults(database bool) []fault {
 		{name: "Apple's clock two hours behind", hold: 4 * time.Second, what: clock(-2 * time.Hour)},
 		{name: "certificate swapped", hold: 2 * time.Second, what: swap},
 	}
-	if database {
+	if databases > 0 {
 		all = append(all, fault{name: "kill -9 of MariaDB", hold: 2 * time.Second, what: killDatabase},
 			fault{name: "database silent on the wire", hold: 8 * time.Second, what: silentDatabase})
 	}
@@ -65,13 +69,29 @@ func wait(ctx context.Context, d time.Duration) {
 }
 
 func killProgram(ctx context.Context, l *load, hold time.Duration) error {
+	p := l.instances[l.turn%len(l.instances)].program
 	l.cut()
-	if err := l.program.kill(); err != nil {
+	if err := p.kill(); err != nil {
 		return err
 	}
 	wait(ctx, hold)
 	l.cut()
-	if err := l.program.start(); err != nil {
+	if err := p.start(); err != nil {
+		return err
+	}
+	return l.connected(ctx)
+}
+
+// restartProgram is an update: what is in work is finished.
+func restartProgram(ctx context.Context, l *load, hold time.Duration) error {
+	p := l.instances[l.turn%len(l.instances)].program
+	l.cut()
+	if err := p.stop(stopLimit); err != nil {
+		return err
+	}
+	wait(ctx, hold)
+	l.cut()
+	if err := p.start(); err != nil {
 		return err
 	}
 	return l.connected(ctx)
@@ -79,16 +99,25 @@ func killProgram(ctx context.Context, l *load, hold time.Duration) error {
 
 func serverGone(ctx context.Context, l *load, hold time.Duration) error {
 	l.cut()
-	l.toServer.down()
+	for _, i := range l.instances {
+		i.toServer.down()
+	}
 	wait(ctx, hold)
 	l.cut()
-	return l.toServer.up()
+	for _, i := range l.instances {
+		if err := i.toServer.up(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func streamsReset(ctx context.Context, l *load, hold time.Duration) error {
 	for end := time.Now().Add(hold); time.Now().Before(end); wait(ctx, 500*time.Millisecond) {
 		l.cut()
-		l.toServer.reset()
+		for _, i := range l.instances {
+			i.toServer.reset()
+		}
 	}
 	return nil
 }
@@ -130,9 +159,10 @@ func silentLines(ctx context.Context, l *load, hold time.Duration) error {
 }
 
 func silentDatabase(ctx context.Context, l *load, hold time.Duration) error {
-	l.toDatabase.hold()
+	line := l.toDatabases[l.turn%len(l.toDatabases)]
+	line.hold()
 	wait(ctx, hold)
-	l.toDatabase.release()
+	line.release()
 	return nil
 }
 
@@ -170,8 +200,8 @@ func dns(mode int32) func(context.Context, *load, time.Duration) error {
 		for _, p := range l.pushLines() {
 			p.reset()
 		}
-		if l.toDatabase != nil {
-			l.toDatabase.reset()
+		for _, p := range l.toDatabases {
+			p.reset()
 		}
 		wait(ctx, hold)
 		l.dns.mode.Store(answering)
@@ -179,7 +209,9 @@ func dns(mode int32) func(context.Context, *load, time.Duration) error {
 	}
 }
 
-// diskFull fills the disk that the program logs to, and has its SQLite on.
+// diskFull fills the disk that the program logs to, and has its SQLite on. That
+// writes into the room of its log at first: it takes many registrations until it
+// needs more.
 func diskFull(ctx context.Context, l *load, hold time.Duration) error {
 	name := filepath.Join(l.disk, "filled")
 	f, err := os.Create(name)
@@ -190,7 +222,9 @@ func diskFull(ctx context.Context, l *load, hold time.Duration) error {
 	for chunk := make([]byte, 4096); err == nil; {
 		_, err = f.Write(chunk)
 	}
-	wait(ctx, hold)
+	for end := time.Now().Add(hold); time.Now().Before(end); wait(ctx, 10*time.Millisecond) {
+		l.newDevice()
+	}
 	return os.Remove(name)
 }
 
@@ -207,7 +241,12 @@ func clock(offset time.Duration) func(context.Context, *load, time.Duration) err
 // is none, then a good one again.
 func swap(ctx context.Context, l *load, hold time.Duration) error {
 	file := filepath.Join(l.work, "apns-cert.p12")
-	reload := func() error { return l.program.cmd.Process.Signal(syscall.SIGHUP) }
+	reload := func() (err error) {
+		for _, i := range l.instances {
+			err = errors.Join(err, i.program.cmd.Process.Signal(syscall.SIGHUP))
+		}
+		return err
+	}
 	if err := l.issue(); err != nil {
 		return err
 	}
@@ -228,12 +267,17 @@ func swap(ctx context.Context, l *load, hold time.Duration) error {
 	return reload()
 }
 
+// killDatabase kills one node after the other, and waits until it is back.
 func killDatabase(ctx context.Context, l *load, hold time.Duration) error {
-	if err := l.database.kill(); err != nil {
+	n := l.turn % len(l.databases)
+	if err := l.databases[n].kill(); err != nil {
 		return err
 	}
 	wait(ctx, hold)
-	return l.database.start()
+	if err := l.databases[n].start(); err != nil || len(l.databases) == 1 {
+		return err
+	}
+	return l.joined(ctx, n)
 }
 
 // harmless reports whether no publish may fail while it lasts.
@@ -242,6 +286,7 @@ func (f *fault) harmless() bool { return f.name == "certificate swapped" }
 // strike lets one fault happen and waits until all is well again. It returns
 // how long that took.
 func (l *load) strike(ctx context.Context, f *fault, rng *rand.Rand, limit time.Duration) (recovery time.Duration, err error) {
+	l.turn++
 	hold := f.hold + time.Duration(rng.Int64N(int64(f.hold)))
 	from := time.Now()
 	if err := f.what(ctx, l, hold); err != nil {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -66,27 +68,38 @@ http () {
 }
 `
 
-// lab is the program with everything around it.
+// lab is the programs with everything around them.
 type lab struct {
-	work   string // folder of this run
-	disk   string // the program's own folder, on a small disk of its own
-	page   string // host:port of the program's metrics
-	server *exttest.Server
-	apns   *apnstest.Server
-	fcm    *fcmtest.Server
-	dns    *resolver
-	// Between the program and its peers.
-	toServer, toCert, toKey, toGoogle, toDatabase *proxy
+	work      string // folder of this run
+	disk      string // a small disk of its own, with the programs' folders
+	instances []*instance
+	apns      *apnstest.Server
+	fcm       *fcmtest.Server
+	dns       *resolver
+	// Between the programs and their peers.
+	toCert, toKey, toGoogle *proxy
 
-	database *process // nil: SQLite
+	databases   []*process // none: SQLite
+	toDatabases []*proxy
+}
+
+// instance is one running program with an XMPP server of its own.
+type instance struct {
+	page     string // host:port of the program's metrics
+	server   *exttest.Server
+	toServer *proxy
 	program  *process
 }
 
-// open starts all but the load. The program's binary and the kind of database
-// are given.
-func (b *lab) open(ctx context.Context, binary, kind string) (err error) {
+// open starts all but the load. The program's binary, the kind of database and
+// the number of programs are given.
+func (b *lab) open(ctx context.Context, binary, kind string, programs int) (err error) {
 	if b.work, err = os.MkdirTemp("", "tpush-chaos-"); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
+	}
+	// The database's processes are another user's.
+	if err = os.Chmod(b.work, 0o711); err != nil {
+		return err
 	}
 	b.disk = filepath.Join(b.work, "disk")
 	if err = os.Mkdir(b.disk, 0o755); err != nil {
@@ -101,41 +114,81 @@ func (b *lab) open(ctx context.Context, binary, kind string) (err error) {
 	if err = b.openPeers(); err != nil {
 		return err
 	}
-	uri := "jdbc:sqlite:data/tpush.db"
-	if kind == "mysql" {
-		if uri, err = b.openDatabase(ctx); err != nil {
+	switch kind {
+	case "mysql":
+		err = b.openDatabase(ctx)
+	case "galera":
+		err = b.openCluster(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	for n := range programs {
+		if err := b.openInstance(ctx, binary, n); err != nil {
 			return err
 		}
-	}
-	text := fmt.Sprintf(config, uri, b.toServer.port(), b.toCert.port(), b.toKey.port(), b.toGoogle.port(), b.page, b.work)
-	if err = os.WriteFile(filepath.Join(b.work, "config.tdsl"), []byte(text), 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	file := filepath.Join(b.work, "config.tdsl")
-	if out, err := exec.CommandContext(ctx, binary, "schema", "install", "--home", b.disk, file).CombinedOutput(); err != nil {
-		return fmt.Errorf("install the schema: %w: %s", err, out)
-	}
-	b.program = &process{name: "tpush", args: []string{binary, "run", "--home", b.disk, file}, dir: b.disk, log: filepath.Join(b.work, "tpush.log")}
-	if err = b.program.start(); err != nil {
-		return err
 	}
 	return b.connected(ctx)
 }
 
-// connected waits for the program's connection.
-func (b *lab) connected(ctx context.Context) error {
-	return until(ctx, 30*time.Second, "the program is connected", func() bool {
-		moment, cancel := context.WithTimeout(ctx, time.Millisecond)
-		defer cancel()
-		return b.server.Wait(moment, domain, 1) == nil || b.server.Wait(moment, domain, 2) == nil
-	})
-}
-
-// openPeers starts the XMPP server and the push services, each behind a proxy.
-func (b *lab) openPeers() (err error) {
-	if b.server, err = exttest.New(exttest.Options{Secrets: map[string]string{domain: secret}}); err != nil {
+// openInstance starts the n-th program.
+func (b *lab) openInstance(ctx context.Context, binary string, n int) (err error) {
+	i := new(instance)
+	b.instances = append(b.instances, i)
+	if i.server, err = exttest.New(exttest.Options{Secrets: map[string]string{domain: secret}}); err != nil {
 		return err
 	}
+	if i.toServer, err = newProxy(fmt.Sprintf("127.0.0.1:%d", i.server.Port())); err != nil {
+		return err
+	}
+	if i.page, err = freeAddress(); err != nil {
+		return err
+	}
+	home := filepath.Join(b.disk, fmt.Sprint(n))
+	if err := os.Mkdir(home, 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(config, b.uri(n), i.toServer.port(), b.toCert.port(), b.toKey.port(), b.toGoogle.port(), i.page, b.work)
+	file := filepath.Join(b.work, fmt.Sprintf("config%d.tdsl", n))
+	if err = os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	if out, err := exec.CommandContext(ctx, binary, "schema", "install", "--home", home, file).CombinedOutput(); err != nil {
+		return fmt.Errorf("install the schema: %w: %s", err, out)
+	}
+	i.program = &process{name: "tpush", args: []string{binary, "run", "--home", home, file}, dir: home, log: filepath.Join(b.work, fmt.Sprintf("tpush%d.log", n))}
+	return i.program.start()
+}
+
+// uri is the n-th program's database: each begins with another host.
+func (b *lab) uri(n int) string {
+	if len(b.toDatabases) == 0 {
+		return "jdbc:sqlite:" + filepath.Join(b.disk, "tpush.db")
+	}
+	var hosts []string
+	for i := range b.toDatabases {
+		hosts = append(hosts, fmt.Sprintf("db.test:%d", b.toDatabases[(n+i)%len(b.toDatabases)].port()))
+	}
+	return "jdbc:mysql://" + strings.Join(hosts, ",") + "/tpush?user=tpush&password=tpush-secret&useSSL=false"
+}
+
+// connected waits for the programs' connections.
+func (b *lab) connected(ctx context.Context) error {
+	for _, i := range b.instances {
+		err := until(ctx, 30*time.Second, "the program is connected", func() bool {
+			moment, cancel := context.WithTimeout(ctx, time.Millisecond)
+			defer cancel()
+			return i.server.Wait(moment, domain, 1) == nil || i.server.Wait(moment, domain, 2) == nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openPeers starts the push services, each behind a proxy.
+func (b *lab) openPeers() (err error) {
 	if b.apns, err = apnstest.New(); err != nil {
 		return err
 	}
@@ -143,13 +196,10 @@ func (b *lab) openPeers() (err error) {
 		return err
 	}
 	endpoint, _, _ := strings.Cut(strings.TrimPrefix(b.fcm.Endpoint(), "http://"), "/")
-	for p, peer := range map[**proxy]string{&b.toServer: fmt.Sprintf("127.0.0.1:%d", b.server.Port()), &b.toCert: b.apns.Addr(), &b.toKey: b.apns.Addr(), &b.toGoogle: endpoint} {
+	for p, peer := range map[**proxy]string{&b.toCert: b.apns.Addr(), &b.toKey: b.apns.Addr(), &b.toGoogle: endpoint} {
 		if *p, err = newProxy(peer); err != nil {
 			return err
 		}
-	}
-	if b.page, err = freeAddress(); err != nil {
-		return err
 	}
 	key, err := b.apns.IssueKey("ABC123DEFG", "DEF123GHIJ", topic)
 	if err != nil {
@@ -180,53 +230,26 @@ func (b *lab) issue() error {
 	return os.WriteFile(filepath.Join(b.work, "apns-cert.p12"), p12, 0o600)
 }
 
-// openDatabase starts a MariaDB and returns its JDBC URI, through a proxy.
-func (b *lab) openDatabase(ctx context.Context) (uri string, err error) {
-	data, socket := filepath.Join(b.work, "db"), filepath.Join(b.work, "db.sock")
-	if out, err := exec.Command("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data, "--auth-root-authentication-method=normal").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("set up MariaDB: %w: %s", err, out)
-	}
-	addr, err := freeAddress()
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := strings.Cut(addr, ":")
-	b.database = &process{name: "mariadbd", dir: b.work, log: filepath.Join(b.work, "db.log"), args: []string{"mariadbd", "--no-defaults", "--user=root",
-		"--datadir=" + data, "--socket=" + socket, "--port=" + port, "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=64M"}}
-	if err := b.database.start(); err != nil {
-		return "", err
-	}
-	err = until(ctx, 60*time.Second, "MariaDB answers", func() bool {
-		return exec.Command("mariadb-admin", "--no-defaults", "--socket="+socket, "-u", "root", "ping").Run() == nil
-	})
-	if err != nil {
-		return "", err
-	}
-	sql := "CREATE DATABASE tpush CHARACTER SET utf8mb4; CREATE USER tpush@'%' IDENTIFIED BY 'tpush-secret'; DROP USER IF EXISTS ''@localhost; GRANT ALL ON tpush.* TO tpush@'%'; FLUSH PRIVILEGES"
-	if out, err := exec.Command("mariadb", "--no-defaults", "--socket="+socket, "-u", "root", "-f", "-e", sql).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("make the database: %w: %s", err, out)
-	}
-	if b.toDatabase, err = newProxy(addr); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("jdbc:mysql://db.test:%d/tpush?user=tpush&password=tpush-secret&useSSL=false", b.toDatabase.port()), nil
-}
-
 // close ends all and removes the run's folder.
 func (b *lab) close() {
-	for _, p := range []*process{b.program, b.database} {
-		if p != nil && p.alive() {
+	for _, p := range b.processes() {
+		if p.alive() {
 			// All of it is thrown away.
 			_ = p.kill()
 		}
 	}
-	for _, p := range []*proxy{b.toServer, b.toCert, b.toKey, b.toGoogle, b.toDatabase} {
+	for _, p := range append([]*proxy{b.toCert, b.toKey, b.toGoogle}, b.toDatabases...) {
 		if p != nil {
 			p.close()
 		}
 	}
-	if b.server != nil {
-		b.server.Close()
+	for _, i := range b.instances {
+		if i.toServer != nil {
+			i.toServer.close()
+		}
+		if i.server != nil {
+			i.server.Close()
+		}
 	}
 	if b.apns != nil {
 		b.apns.Close()
@@ -240,6 +263,16 @@ func (b *lab) close() {
 	// The mounts end with this process's namespace.
 	_ = syscall.Unmount(b.disk, syscall.MNT_DETACH)
 	_ = os.RemoveAll(b.work)
+}
+
+// processes are those that were started.
+func (b *lab) processes() (all []*process) {
+	for _, i := range b.instances {
+		if i.program != nil {
+			all = append(all, i.program)
+		}
+	}
+	return append(all, b.databases...)
 }
 
 // freeAddress is one of this machine that nobody listens at.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -22,11 +24,22 @@ func (l level) String() string {
 	return fmt.Sprintf("%.1f MB, %.0f goroutines, %.0f files", l.Memory, l.Goroutines, l.Files)
 }
 
-// level reads it from the program's metrics.
-func (b *lab) level(ctx context.Context) (l level, err error) {
+// level reads what the programs take together from their metrics.
+func (b *lab) level(ctx context.Context) (sum level, err error) {
+	for _, i := range b.instances {
+		l, err := i.level(ctx)
+		if err != nil {
+			return sum, err
+		}
+		sum = level{sum.Memory + l.Memory, sum.Goroutines + l.Goroutines, sum.Files + l.Files}
+	}
+	return sum, nil
+}
+
+func (i *instance) level(ctx context.Context) (l level, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+b.page+"/metrics", nil)
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+i.page+"/metrics", nil)
 	if err != nil {
 		return l, err
 	}

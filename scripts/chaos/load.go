@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -22,9 +24,11 @@ type load struct {
 	*oracle
 	rng    *rand.Rand // of the users' goroutine
 	rate   float64    // publishes a second
+	turn   int        // faults so far: which of several is hit
 	all    sync.WaitGroup
 	number atomic.Int64
 	calls  atomic.Int64
+	asked  atomic.Int64
 	users  struct{ registered, refused, unregistered, gone, again int }
 }
 
@@ -42,7 +46,9 @@ func (l *load) watch() {
 
 // run publishes until ctx ends and returns when all is answered.
 func (l *load) run(ctx context.Context) {
-	l.all.Go(func() { l.others(ctx) })
+	for _, i := range l.instances {
+		l.all.Go(func() { l.others(ctx, i) })
+	}
 	l.all.Go(func() { l.people(ctx) })
 	began := time.Now()
 	order := rand.New(rand.NewPCG(l.rng.Uint64(), 1))
@@ -54,20 +60,24 @@ func (l *load) run(ctx context.Context) {
 			l.all.Wait()
 			return
 		}
-		if d := l.any(order); d != nil {
-			l.all.Go(func() { l.publish(d, n%10 == 3) })
-		}
+		d := l.any(order)
+		l.all.Go(func() { l.publish(d, n%10 == 3) })
 	}
 }
 
-// any is a device at random, gone ones too.
+// any is a device at random. Servers forget gone ones after the first answer that
+// says so; here some come again.
 func (l *load) any(rng *rand.Rand) *device {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.devices) == 0 {
-		return nil
+	var d *device
+	for range 5 {
+		d = l.devices[rng.IntN(len(l.devices))]
+		if d.state == live || time.Since(d.at) < 5*time.Second {
+			break
+		}
 	}
-	return l.devices[rng.IntN(len(l.devices))]
+	return d
 }
 
 // publish does one publish and waits for its answer.
@@ -97,7 +107,9 @@ func (l *load) request(id, from, payload string) (e *xmpp.Element, sent bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit+5*time.Second)
 	defer cancel()
 	q := &xmpp.IQ{Type: stanza.SetIQ, ID: id, From: from, To: domain, Name: xml.Name{Local: "x"}, Children: 1, Payload: []byte(payload)}
-	e, err := l.server.Request(ctx, domain, q)
+	// Servers do not know of each other's push components: each asks its own.
+	i := l.instances[int(l.asked.Add(1))%len(l.instances)]
+	e, err := i.server.Request(ctx, domain, q)
 	return e, err == nil || ctx.Err() != nil
 }
 
@@ -118,9 +130,9 @@ func outcome(e *xmpp.Element) string {
 }
 
 // others takes what nobody waits for: answers that come twice or too late.
-func (l *load) others(ctx context.Context) {
+func (l *load) others(ctx context.Context, i *instance) {
 	for {
-		e, err := l.server.Next(ctx)
+		e, err := i.server.Next(ctx)
 		if err != nil {
 			return
 		}
@@ -178,6 +190,8 @@ func (l *load) newDevice() {
 func (l *load) register(d *device) bool {
 	e, _ := l.request(fmt.Sprintf("r%d", l.calls.Add(1)), d.account+"/phone", command("register-device", d))
 	if e == nil || e.Type != "result" {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		l.users.refused++
 		return false
 	}
@@ -188,6 +202,8 @@ func (l *load) register(d *device) bool {
 	defer l.mu.Unlock()
 	l.devices = append(l.devices, d)
 	l.byToken[d.token] = d
+	// The node of a device that is still there when it is registered again stays.
+	l.told[d.node] = false
 	l.users.registered++
 	return true
 }

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command chaos puts the program under fire: it runs tpush between a database,
 // an XMPP server and simulators of APNs and FCM, breaks one after the other in
 // an order that a seed gives, while publishes come at a steady rate, and judges
@@ -19,6 +21,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -36,6 +39,7 @@ type options struct {
 	keep     string
 	only     string
 	calm     bool
+	programs int
 }
 
 func main() {
@@ -44,10 +48,11 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 0, "order and lengths of the faults (0: a new one, which is printed)")
 	flag.Float64Var(&o.minutes, "minutes", 5, "how long faults go on")
 	flag.Float64Var(&o.rate, "rate", 100, "publishes a second")
-	flag.StringVar(&o.database, "database", "mysql", "mysql (a MariaDB of its own) or sqlite")
+	flag.StringVar(&o.database, "database", "mysql", "mysql (a MariaDB of its own), galera (a cluster of three) or sqlite")
+	flag.IntVar(&o.programs, "programs", 1, "how many programs work on the database, each with an XMPP server of its own")
 	flag.StringVar(&o.binary, "binary", "", "program to test (default: it is built)")
 	flag.StringVar(&o.keep, "keep", "", "folder for the program's log")
-	flag.StringVar(&o.only, "only", "", "this fault alone, by its name")
+	flag.StringVar(&o.only, "only", "", "these faults alone, by their names with commas between")
 	flag.BoolVar(&o.calm, "soak", false, "no faults: publish at seven tenths of what the program can do, and see whether it takes more and more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -113,7 +118,7 @@ func (o *options) run(ctx context.Context) error {
 	if o.keep != "" {
 		defer b.keep(o.keep)
 	}
-	if err := b.open(ctx, o.binary, o.database); err != nil {
+	if err := b.open(ctx, o.binary, o.database, o.programs); err != nil {
 		return err
 	}
 	if o.calm {
@@ -134,10 +139,7 @@ func (o *options) run(ctx context.Context) error {
 
 // keep copies the logs, whether or not all went well.
 func (b *lab) keep(folder string) {
-	for _, p := range []*process{b.program, b.database} {
-		if p == nil {
-			continue
-		}
+	for _, p := range b.processes() {
 		data, err := os.ReadFile(p.log)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(folder, filepath.Base(p.log)), data, 0o600)
@@ -173,9 +175,9 @@ func (o *options) campaign(ctx context.Context, b *lab) (*report, error) {
 		return nil, err
 	}
 	r := &report{Seed: o.seed, Database: o.database, Faults: map[string][]string{}}
-	all := faults(b.database != nil)
+	all := faults(len(b.databases))
 	if o.only != "" {
-		all = slices.DeleteFunc(all, func(f fault) bool { return f.name != o.only })
+		all = slices.DeleteFunc(all, func(f fault) bool { return !slices.Contains(strings.Split(o.only, ","), f.name) })
 	}
 	rng := rand.New(rand.NewPCG(o.seed, 0))
 	whole := time.Duration(o.minutes * float64(time.Minute))
@@ -197,7 +199,15 @@ func (o *options) campaign(ctx context.Context, b *lab) (*report, error) {
 	}
 	stop()
 	<-done
-	return r, r.audit(ctx, l)
+	if err := r.audit(ctx, l); err != nil {
+		return nil, err
+	}
+	for _, i := range b.instances {
+		if err := i.program.stop(stopLimit); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
 }
 
 // strikes lets faults happen in random order, each as often as the others, for

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -22,7 +24,6 @@ type device struct {
 	provider, token, second, account string
 	node                             string
 	state                            state
-	toldGone                         bool // the push service has said so to the program
 	at                               time.Time
 }
 
@@ -55,6 +56,7 @@ type oracle struct {
 	publishes map[string]*publish // by mark
 	devices   []*device
 	byToken   map[string]*device // newest
+	told      map[string]bool    // nodes of which the push service has said that they are gone
 	streak    map[string]time.Time
 	results   map[string]int // in a row by provider, of publishes sent since streak
 	cuts      []time.Time    // when streams to the program were broken
@@ -63,7 +65,7 @@ type oracle struct {
 }
 
 func newOracle() *oracle {
-	return &oracle{began: time.Now(), publishes: map[string]*publish{}, byToken: map[string]*device{}, results: map[string]int{}, streak: map[string]time.Time{}}
+	return &oracle{began: time.Now(), publishes: map[string]*publish{}, byToken: map[string]*device{}, told: map[string]bool{}, results: map[string]int{}, streak: map[string]time.Time{}}
 }
 
 // marks are in the text of each publish, and so in its push; they are good
@@ -76,7 +78,7 @@ func (o *oracle) pushed(token, id string, payload []byte, accepted, saysGone boo
 	defer o.mu.Unlock()
 	if p := o.publishes[string(marks.Find(payload))]; p != nil {
 		p.attempts = append(p.attempts, attempt{id, token, accepted})
-		p.device.toldGone = p.device.toldGone || saysGone
+		o.told[p.device.node] = o.told[p.device.node] || saysGone
 	}
 }
 
@@ -104,7 +106,7 @@ func (o *oracle) answer(mark, answer string, unsent bool) {
 	p.answers = append(p.answers, answer)
 	p.answered = time.Now()
 	d := p.device
-	p.excused = p.excused || d.toldGone || d.state == removed || d.state == uncertain
+	p.excused = p.excused || o.told[d.node] || d.state == removed || d.state == uncertain
 	switch {
 	case answer != "result" && answer != notFound:
 		o.results[d.provider] = 0

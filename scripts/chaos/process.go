@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -8,6 +10,10 @@ import (
 	"syscall"
 	"time"
 )
+
+// stopLimit is how long the program may take to end: its requests' time, and a
+// little.
+const stopLimit = 40 * time.Second
 
 // process is a program that can be killed and started again.
 type process struct {

@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -20,20 +22,21 @@ const (
 	// many the program can do.
 	soakWindow = 256
 	soakProbe  = 10 * time.Second
-	soakSample = 2 * time.Second
+	soakPeriod = 20 * time.Second
+	soakRest   = 2 * time.Second
 	soakShare  = 0.7
 )
 
 // soakReport is what is printed at the end of a soak.
 type soakReport struct {
-	Database string           `json:"database"`
-	Capacity float64          `json:"capacity_per_second"`
-	Rate     float64          `json:"rate_per_second"`
-	Minutes  float64          `json:"minutes"`
-	Answers  map[string]int64 `json:"answers"`
-	First    level            `json:"first"`
-	Last     level            `json:"last"`
-	// Slopes by least squares over the samples after the first fifth, for an hour.
+	Database string         `json:"database"`
+	Capacity float64        `json:"capacity_per_second"`
+	Rate     float64        `json:"rate_per_second"`
+	Minutes  float64        `json:"minutes"`
+	Answers  map[string]int `json:"answers"`
+	First    level          `json:"first"`
+	Last     level          `json:"last"`
+	// Slopes by least squares over the samples after the first quarter, for an hour.
 	Slope level `json:"slope_per_hour"`
 	// Rise is the slopes' over the measured time.
 	Rise level `json:"rise"`
@@ -48,8 +51,8 @@ func (o *options) soak(ctx context.Context, b *lab) error {
 	for range 1000 {
 		l.newDevice()
 	}
-	s := &soaker{load: l, answers: map[string]*atomic.Int64{"result": {}, tryLater: {}, "other": {}}}
-	r := &soakReport{Database: o.database, Minutes: o.minutes, Answers: map[string]int64{}}
+	s := &soaker{load: l, answers: map[string]int{}}
+	r := &soakReport{Database: o.database, Minutes: o.minutes, Answers: s.answers}
 	r.Capacity = s.capacity(ctx)
 	r.Rate = soakShare * r.Capacity
 	log.Printf("%.0f publishes a second are possible; publishing %.0f", r.Capacity, r.Rate)
@@ -57,10 +60,10 @@ func (o *options) soak(ctx context.Context, b *lab) error {
 	if err != nil {
 		return err
 	}
-	r.fill(levels)
-	for answer, n := range s.answers {
-		r.Answers[answer] = n.Load()
+	if len(levels) < 4 {
+		return errors.New("too short to tell: let it run for two minutes")
 	}
+	r.fill(levels)
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
 	if err := e.Encode(r); err != nil {
@@ -71,30 +74,33 @@ func (o *options) soak(ctx context.Context, b *lab) error {
 
 func (r *soakReport) failure() error {
 	switch {
-	case r.Answers["result"] == 0 || r.Answers["other"]+r.Answers[tryLater] > 0:
+	case len(r.Answers) != 3 || r.Answers[byCert+": result"] == 0 || r.Answers[byKey+": result"] == 0 || r.Answers[google+": result"] == 0:
 		return errors.New("not all publishes were answered with a result")
-	case r.Rise.Memory > 5+0.1*r.First.Memory, r.Rise.Goroutines > 20+0.1*r.First.Goroutines, r.Rise.Files > 5:
+	case tooMuch(r.Rise) && tooMuch(level{r.Last.Memory - r.First.Memory, r.Last.Goroutines - r.First.Goroutines, r.Last.Files - r.First.Files}):
 		return fmt.Errorf("the program takes more and more: %v in %v minutes", r.Rise, r.Minutes)
 	}
 	return nil
 }
 
+// tooMuch is more than garbage collection and idle connections make between two
+// samples.
+func tooMuch(rise level) bool { return rise.Memory > 8 || rise.Goroutines > 30 || rise.Files > 8 }
+
 // soaker publishes without remembering.
 type soaker struct {
 	*load
-	answers map[string]*atomic.Int64
 	n       atomic.Int64
+	mu      sync.Mutex
+	answers map[string]int // empty: none
 }
 
 func (s *soaker) one() {
 	n := s.n.Add(1)
 	d := s.devices[int(n)%len(s.devices)]
 	e, _ := s.request(fmt.Sprintf("s%d", n), "example.com", publishOf(d.node, fmt.Sprintf("m%07dzzzz", n), false))
-	count, ok := s.answers[outcome(e)]
-	if !ok {
-		count = s.answers["other"]
-	}
-	count.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers[d.provider+": "+outcome(e)]++
 }
 
 // capacity is how many publishes a second are answered when the next comes as
@@ -113,40 +119,46 @@ func (s *soaker) capacity(ctx context.Context) float64 {
 	return float64(s.n.Load()) / time.Since(began).Seconds()
 }
 
-// steady publishes at a rate for a time, and samples what the program takes.
+// steady publishes at a rate for a time. After each period all answers are
+// waited for and a sample is taken of what the program holds on to then: what it
+// takes under load goes up and down with the machine's.
 func (s *soaker) steady(ctx context.Context, rate float64, whole time.Duration) (levels []level, err error) {
-	began := time.Now()
-	var all sync.WaitGroup
-	defer all.Wait()
-	next := began
-	for n := 0; time.Since(began) < whole; n++ {
-		if time.Now().After(next) {
-			next = next.Add(soakSample)
-			at, err := s.level(ctx)
-			if err != nil {
-				return nil, err
-			}
-			levels = append(levels, at)
-		}
-		wait(ctx, time.Until(began.Add(time.Duration(float64(n)/rate*float64(time.Second)))))
+	for began := time.Now(); time.Since(began) < whole; {
+		s.period(ctx, rate)
+		wait(ctx, soakRest)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		all.Go(s.one)
+		at, err := s.level(ctx)
+		if err != nil {
+			return nil, err
+		}
+		log.Print(at)
+		levels = append(levels, at)
 	}
 	return levels, nil
 }
 
+func (s *soaker) period(ctx context.Context, rate float64) {
+	began := time.Now()
+	var all sync.WaitGroup
+	for n := 0; time.Since(began) < soakPeriod && ctx.Err() == nil; n++ {
+		wait(ctx, time.Until(began.Add(time.Duration(float64(n)/rate*float64(time.Second)))))
+		all.Go(s.one)
+	}
+	all.Wait()
+}
+
 // fill computes the slopes.
 func (r *soakReport) fill(levels []level) {
-	levels = levels[len(levels)/5:]
+	levels = levels[len(levels)/4:]
 	r.First, r.Last = levels[0], levels[len(levels)-1]
-	hours := float64(len(levels)) * soakSample.Hours()
+	hours := float64(len(levels)) * (soakPeriod + soakRest).Hours()
 	slope := func(of func(level) float64) float64 {
 		var x, y, xx, xy float64
 		n := float64(len(levels))
 		for i, l := range levels {
-			at := float64(i) * soakSample.Hours()
+			at := float64(i) * (soakPeriod + soakRest).Hours()
 			x, y, xx, xy = x+at, y+of(l), xx+at*at, xy+at*of(l)
 		}
 		return (n*xy - x*y) / (n*xx - x*x)

@@ -152,7 +152,8 @@ func identify(text string) string {
 		return "BSD-2-Clause"
 	case has("Permission is hereby granted, free of charge"):
 		return "MIT"
-	case has("Permission to use, copy, modify, and/or distribute this software for any"):
+	case has("Permission to use, copy, modify, and/or distribute this software for any"),
+		has("Permission to use, copy, modify, and distribute this software for any"):
 		return "ISC"
 	}
 	return ""

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -15,12 +17,36 @@ func TestIdentify(t *testing.T) {
 		"Mozilla Public License Version 2.0":                                      "MPL-2.0",
 		bsd:                                                                       "BSD-2-Clause",
 		bsd + "\nNeither the name of the author":                                  "BSD-3-Clause",
-		"Permission is hereby granted, free of charge, to any person": "MIT",
+		"Permission is hereby granted, free of charge, to any person":                   "MIT",
+		"Permission to use, copy, modify, and distribute this software for any purpose": "ISC",
 		"All rights reserved": "",
 	} {
 		if got := identify(text); got != want {
 			t.Errorf("%.40q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// TestLicencesAreKnown looks at what the program is made of: a part with a
+// licence that is not known here would stop the next release.
+func TestLicencesAreKnown(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}", "../../cmd/tpush").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.Compact(slices.Sorted(strings.Lines(string(out))))
+	for _, line := range lines {
+		path, dir, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok {
+			continue // of the standard library, or our own
+		}
+		p := part{Path: path}
+		if err := p.readLicence(dir); err != nil {
+			t.Error(err)
+		}
+	}
+	if len(lines) < 10 {
+		t.Errorf("only %d parts found", len(lines))
 	}
 }
 

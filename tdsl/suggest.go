@@ -1,10 +1,10 @@
-package beans
+package tdsl
 
 import "fmt"
 
-// suggest returns a hint with the candidate that a word was probably meant to
+// Suggest returns a hint with the candidate that a word was probably meant to
 // be, or nothing when none is close.
-func suggest(word string, candidates []string) string {
+func Suggest(word string, candidates []string) string {
 	best, least := "", max(2, len(word)/4)+1
 	for _, c := range candidates {
 		if d := distance(word, c); c != "" && d < least {

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// forgetProgramPages is not done here.
+func forgetProgramPages() {}

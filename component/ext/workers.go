@@ -1,0 +1,65 @@
+package ext
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tpush/tpush/component/xmpp"
+)
+
+// maxIdle is how many goroutines wait for the next request. Their stacks have
+// grown already, which costs a new goroutine as much as a push's JSON does.
+const maxIdle = 256
+
+// job is a request to be answered, and where it came from.
+type job struct {
+	work context.Context
+	from *conn
+	q    *xmpp.IQ
+}
+
+// workers are the goroutines that handle a link's requests: one that waits, else
+// a new one. Slots bound their number.
+type workers struct {
+	handle func(job)
+	jobs   chan job
+	idle   atomic.Int32
+	under  sync.WaitGroup // jobs
+	all    sync.WaitGroup // goroutines
+}
+
+func newWorkers(handle func(job)) *workers { return &workers{handle: handle, jobs: make(chan job)} }
+
+// do has a job done.
+func (w *workers) do(j job) {
+	w.under.Add(1)
+	select {
+	case w.jobs <- j:
+	default:
+		w.all.Go(func() { w.work(j) })
+	}
+}
+
+func (w *workers) work(j job) {
+	for more := true; more; {
+		w.handle(j)
+		j = job{} // nothing is kept while it waits
+		w.under.Done()
+		if w.idle.Add(1) <= maxIdle {
+			j, more = <-w.jobs
+		} else {
+			more = false
+		}
+		w.idle.Add(-1)
+	}
+}
+
+// wait waits until the jobs are done; there come no more.
+func (w *workers) wait() { w.under.Wait() }
+
+// end ends the goroutines and waits for them. It is called once, after wait.
+func (w *workers) end() {
+	close(w.jobs)
+	w.all.Wait()
+}

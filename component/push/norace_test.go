@@ -1,0 +1,6 @@
+//go:build !race
+
+package push
+
+// raceAllocations is what the race detector adds to a publish.
+const raceAllocations = 0
