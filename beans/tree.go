@@ -46,6 +46,9 @@ func (b *Bean) describe() string {
 	if b.State != Active {
 		parts = append(parts, string(b.State))
 	}
+	if b.Reason != nil && b.State == Active {
+		parts = append(parts, "broken")
+	}
 	if b.Reason != nil {
 		first, _, _ := strings.Cut(b.Reason.Error(), "\n")
 		parts = append(parts, first)

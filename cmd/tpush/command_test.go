@@ -126,7 +126,7 @@ ext () {}
 	if code != exitGood {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
 	}
-	for _, want := range []string{"push-ios", "├─ example:apns:1", "APNs provider", ":6:5", "└─ broken", "failed, cert-file: open", "needs userRepository/default", "needs userRepository/default, push-ios"} {
+	for _, want := range []string{"push-ios", "├─ example:apns:1", "APNs provider", ":6:5", "└─ broken", "broken, cert-file: open", "needs userRepository/default", "needs userRepository/default, push-ios"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the tree does not show %q:\n%s", want, out)
 		}
