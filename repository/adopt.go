@@ -36,12 +36,18 @@ func (ds *DataSource) inspect(ctx context.Context) (layout, error) {
 	}
 	l.complete(rest)
 	l.joined = ds.joinable(&l, columns)
+	l.whole = ds.engine == sqliteEngine && l.joined && hasAll(columns, "node_key", "device_second_id", "registered_ms", "accepted_ms", "failed_ms", "failed_reason", "failed_push_id", "sandbox")
 	if l.readOnly != "" {
 		ds.log.Warn("the table tig_push_devices takes no new devices: their registrations are refused", "why", l.readOnly)
 	} else if !l.joined {
 		ds.log.Info("using the table tig_push_devices as it is", "columns", strings.Join(names(columns), ", "))
 	}
 	return l, nil
+}
+
+func hasAll(columns []column, wanted ...string) bool {
+	has := names(columns)
+	return !slices.ContainsFunc(wanted, func(name string) bool { return !slices.Contains(has, name) })
 }
 
 func names(columns []column) (out []string) {

@@ -69,14 +69,22 @@ func fill(b *testing.B, d *Devices, from, to int) {
 
 func fillSome(ctx context.Context, s session, from, to int) error {
 	var rows, data []any
+	whole := s.engine == sqliteEngine
+	columns := []string{"service_jid", "service_jid_sha1", "user_jid", "user_jid_sha1", "node", "node_sha1", "provider", "device_id", "device_id_sha1"}
+	if whole {
+		columns = append(columns, "node_key", "registered_ms")
+	}
 	for i := from; i < to; i++ {
 		dev := benchDevice(i)
 		rows = append(rows, dev.Service, jidHash(dev.Service), dev.Account, jidHash(dev.Account), dev.Node, hash(dev.Node), dev.Provider, dev.Token, hash(dev.Token))
+		if whole {
+			place, _ := nodeKeys(dev.Node)
+			rows = append(rows, place, dev.Registered.UnixMilli())
+		}
 		data = append(append(data, dataRow(&dev)...), dev.Registered.UnixMilli())
 	}
-	err := s.exec(ctx, `INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
-		VALUES `+strings.Repeat(",("+marks(9)+")", to-from)[1:], rows...)
-	if err != nil {
+	err := s.exec(ctx, "INSERT INTO tig_push_devices ("+strings.Join(columns, ", ")+") VALUES "+strings.Repeat(",("+marks(len(columns))+")", to-from)[1:], rows...)
+	if err != nil || whole {
 		return err
 	}
 	return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", registered_ms) VALUES "+strings.Repeat(",("+marks(5)+")", to-from)[1:], data...)
@@ -138,7 +146,11 @@ func analyze(b *testing.B, d *Devices) {
 }
 
 // bareStatement is what the driver alone needs for the query.
-type bareStatement struct{ stmt *sql.Stmt }
+type bareStatement struct {
+	stmt    *sql.Stmt
+	layout  *layout
+	dialect *dialect
+}
 
 func newBare(b *testing.B, d *Devices) bareStatement {
 	b.Helper()
@@ -150,7 +162,7 @@ func newBare(b *testing.B, d *Devices) bareStatement {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { stmt.Close() })
-	return bareStatement{stmt}
+	return bareStatement{stmt, &d.ds.layout, d.ds.dialect}
 }
 
 func (s bareStatement) ask(b *testing.B, node string) {
@@ -158,7 +170,8 @@ func (s bareStatement) ask(b *testing.B, node string) {
 	var second, reason, pushID *string
 	var times [3]*int64
 	var sandbox *bool
-	err := s.stmt.QueryRow(hash(node), jidHash("push.example.com")).Scan(&texts[0], &texts[1], &texts[2], &texts[3], &texts[4],
+	_, args := s.layout.byNode(s.dialect, "push.example.com", node)
+	err := s.stmt.QueryRow(args...).Scan(&texts[0], &texts[1], &texts[2], &texts[3], &texts[4],
 		&second, &times[0], &times[1], &times[2], &reason, &pushID, &sandbox)
 	if err != nil {
 		b.Fatal(err)

@@ -54,7 +54,11 @@ func (r *Devices) Close() error {
 func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
 	if readers := r.nodeReaders(); readers != nil {
 		l := &r.ds.layout
-		out, err := readers.ask(&nodeQuestion{node: l.node.kind.text(node), under: l.service.kind.text(service)})
+		q := nodeQuestion{node: l.node.kind.text(node), under: l.service.kind.text(service)}
+		if l.whole {
+			q.first, q.last = nodeKeys(node)
+		}
+		out, err := readers.ask(&q)
 		if err == nil {
 			return out, nil
 		}
@@ -69,16 +73,11 @@ func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Devic
 }
 
 func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Device, error) {
-	l := &r.ds.layout
 	stmt, err := r.nodeStatement(ctx)
 	if err != nil {
 		return nil, err
 	}
-	args := []any{l.node.value(r.ds.dialect, node)}
-	if l.node.exact(r.ds.dialect) {
-		args = append(args, args[0])
-	}
-	args = append(args, l.service.value(r.ds.dialect, service))
+	_, args := r.ds.layout.byNode(r.ds.dialect, service, node)
 	var rows *sql.Rows
 	if stmt != nil {
 		rows, err = stmt.QueryContext(ctx, args...)
@@ -100,7 +99,7 @@ func (r *Devices) nodeReaders() *nodeReaders {
 		return nil
 	}
 	if r.readers == nil {
-		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), changes: &r.ds.changes}
+		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), whole: l.whole, changes: &r.ds.changes}
 	}
 	return r.readers
 }
@@ -109,7 +108,7 @@ func (r *Devices) nodeReaders() *nodeReaders {
 func (r *Devices) nodeQuery() string {
 	if r.query == "" {
 		l := &r.ds.layout
-		condition, _ := l.all(r.ds.dialect, "d.", []match{{&l.node, []string{""}}, {&l.service, []string{""}}})
+		condition, _ := l.byNode(r.ds.dialect, "", "")
 		r.query = r.ds.bind(l.selection() + condition)
 	}
 	return r.query

@@ -31,6 +31,7 @@ const (
 // lock on the file.
 type nodeReaders struct {
 	file, query string
+	whole       bool           // the query begins with [nodeKeys]
 	changes     *atomic.Uint64 // grows with each change that this program makes
 
 	mu      sync.Mutex
@@ -42,6 +43,7 @@ type nodeReaders struct {
 
 // nodeQuestion is a look-up and its answer.
 type nodeQuestion struct {
+	first, last int64  // its [nodeKeys]
 	node, under string // as the key columns have the node and the service
 	found       []Device
 	err         error
@@ -166,13 +168,13 @@ func (r *nodeReader) answer(rs *nodeReaders) {
 	}
 	for i, q := range r.batch {
 		if q.err = err; err == nil {
-			q.found, q.err = r.find(q)
+			q.found, q.err = r.find(q, rs.whole)
 		}
 		if q.err == nil && len(q.found) == 0 && r.inside {
 			// Another program may have registered it since: "no such device" is
 			// said of the database as it is.
 			r.end()
-			q.found, q.err = r.find(q)
+			q.found, q.err = r.find(q, rs.whole)
 		}
 		if i > 0 {
 			told = i + 1
@@ -247,13 +249,18 @@ func run(s *sqlite.Stmt) error {
 }
 
 // find asks for the devices of a node.
-func (r *nodeReader) find(q *nodeQuestion) (out []Device, err error) {
+func (r *nodeReader) find(q *nodeQuestion, whole bool) (out []Device, err error) {
 	if r.conn == nil {
 		return nil, errReadersClosed
 	}
-	s := r.search
-	s.BindText(1, q.node)
-	s.BindText(2, q.under)
+	s, n := r.search, 0
+	if whole {
+		s.BindInt64(1, q.first)
+		s.BindInt64(2, q.last)
+		n = 2
+	}
+	s.BindText(n+1, q.node)
+	s.BindText(n+2, q.under)
 	for {
 		more, err := s.Step()
 		if err != nil || !more {

@@ -3,6 +3,7 @@ package repository
 import (
 	"crypto/sha1"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 )
@@ -16,6 +17,7 @@ type layout struct {
 	created                     string   // orders devices; may be ""
 	times                       []string // must be set in a new row
 	joined                      bool     // its keys are those of our other tables
+	whole                       bool     // it has the columns of tig_push_device_data, and rows lie by [nodeKeys]
 	readOnly                    string   // why nothing can be written; "": it can
 }
 
@@ -147,6 +149,10 @@ func (l *layout) selection() string {
 	if !l.joined {
 		return "SELECT " + columns + ", " + second + ", NULL, NULL, NULL, NULL, NULL, NULL FROM tig_push_devices d WHERE "
 	}
+	if l.whole {
+		return "SELECT " + columns + ", " + second + `, d.registered_ms, d.accepted_ms, d.failed_ms, d.failed_reason, d.failed_push_id, d.sandbox
+		FROM tig_push_devices d WHERE `
+	}
 	if l.second == "" {
 		second = "x.device_second_id"
 	}
@@ -154,6 +160,36 @@ func (l *layout) selection() string {
 		FROM tig_push_devices d LEFT JOIN tig_push_device_data x
 		ON x.service_jid_sha1 = d.` + l.service.hash + " AND x.user_jid_sha1 = d." + l.user.hash +
 		" AND x.provider = d." + l.provider + " AND x.device_id_sha1 = d." + l.device.hash + " WHERE "
+}
+
+// byNode is the condition for the devices of a node under a service.
+func (l *layout) byNode(d *dialect, service, node string) (string, []any) {
+	matches := []match{{&l.node, []string{node}}, {&l.service, []string{service}}}
+	if !l.whole {
+		return l.all(d, "d.", matches)
+	}
+	// The plus keeps the engine from the index of another column.
+	condition, args := l.all(d, "+d.", matches)
+	first, last := nodeKeys(node)
+	return "d.node_key BETWEEN ? AND ? AND " + condition, append([]any{first, last}, args...)
+}
+
+// nodeKeys are the first and the last place of a node's devices in an embedded
+// database.
+func nodeKeys(node string) (first, last int64) {
+	const count = 1<<16 - 1
+	var in [64]byte
+	sum := sha1.Sum(append(in[:0], node...))
+	first = int64(binary.BigEndian.Uint64(sum[:])>>1) &^ count
+	return first, first | count
+}
+
+// data is the table that keeps what no other push component knows of a device.
+func (l *layout) data() string {
+	if l.whole {
+		return "tig_push_devices"
+	}
+	return "tig_push_device_data"
 }
 
 // order sorts devices, the oldest first.

@@ -70,6 +70,9 @@ func (r *Devices) register(ctx context.Context, s session, d *Device) error {
 	if l.second != "" {
 		own = sql.NullString{}
 	}
+	if l.whole {
+		return r.registerWhole(ctx, s, d, second)
+	}
 	if err := r.setData(ctx, s, d, []string{"device_second_id", "registered_ms"}, own, toMillis(d.Registered)); err != nil {
 		return err
 	}
@@ -84,6 +87,27 @@ func (r *Devices) register(ctx context.Context, s session, d *Device) error {
 	if err != nil {
 		return err
 	}
+	return r.exhume(ctx, s, d)
+}
+
+// registerWhole is register in an embedded database: one row, and one writer at
+// a time.
+func (r *Devices) registerWhole(ctx context.Context, s session, d *Device, second sql.NullString) error {
+	err := s.row(ctx, "SELECT node FROM tig_push_devices"+whereData, dataRow(d)...).Scan(&d.Node)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = r.insert(ctx, s, d, second)
+	}
+	if err == nil {
+		err = r.setData(ctx, s, d, []string{"device_second_id", "registered_ms"}, second, toMillis(d.Registered))
+	}
+	if err != nil {
+		return err
+	}
+	return r.exhume(ctx, s, d)
+}
+
+// exhume takes the tombstone of a device away.
+func (r *Devices) exhume(ctx context.Context, s session, d *Device) error {
 	return s.exec(ctx, "DELETE FROM tig_push_tombstones"+whereData, dataRow(d)...)
 }
 
@@ -111,6 +135,13 @@ func (r *Devices) insert(ctx context.Context, s session, d *Device, second sql.N
 	if l.second != "" {
 		columns, args = append(columns, l.second), append(args, second)
 	}
+	if l.whole {
+		place, err := r.place(ctx, s, d.Node)
+		if err != nil {
+			return err
+		}
+		columns, args = append(columns, "node_key"), append(args, place)
+	}
 	values := marks(len(columns))
 	for _, t := range l.times {
 		columns, values = append(columns, t), values+", "+s.now
@@ -118,9 +149,22 @@ func (r *Devices) insert(ctx context.Context, s session, d *Device, second sql.N
 	return s.exec(ctx, "INSERT INTO tig_push_devices ("+strings.Join(columns, ", ")+") VALUES ("+values+")", args...)
 }
 
-// setData sets columns of a device's row in our own table, which a device of
-// Java's has not.
+// place is where the next device of a node lies.
+func (r *Devices) place(ctx context.Context, s session, node string) (place int64, err error) {
+	first, last := nodeKeys(node)
+	err = s.row(ctx, "SELECT coalesce(max(node_key) + 1, ?) FROM tig_push_devices WHERE node_key BETWEEN ? AND ?", first, first, last).Scan(&place)
+	if err == nil && place > last {
+		return 0, fmt.Errorf("node: %w: %d devices have it", ErrInvalid, last-first+1)
+	}
+	return place, err
+}
+
+// setData sets columns of what no other push component knows of a device. In
+// our own table a device of Java's has no row yet.
 func (r *Devices) setData(ctx context.Context, s session, d *Device, columns []string, values ...any) error {
+	if r.ds.layout.whole {
+		return s.exec(ctx, "UPDATE tig_push_devices SET "+strings.Join(columns, " = ?, ")+" = ?"+whereData, append(values, dataRow(d)...)...)
+	}
 	return s.exec(ctx, "INSERT INTO tig_push_device_data ("+strings.Join(dataKey, ", ")+", "+strings.Join(columns, ", ")+") VALUES ("+
 		marks(len(dataKey)+len(columns))+")"+s.upsert(dataKey, columns...), append(dataRow(d), values...)...)
 }

@@ -41,8 +41,10 @@ func (r *Devices) remove(ctx context.Context, s session, d *Device, why Reason) 
 	if n == 0 {
 		return ErrNotFound
 	}
-	if err := s.exec(ctx, "DELETE FROM tig_push_device_data"+whereData, dataRow(d)...); err != nil {
-		return err
+	if !l.whole {
+		if err := s.exec(ctx, "DELETE FROM tig_push_device_data"+whereData, dataRow(d)...); err != nil {
+			return err
+		}
 	}
 	return r.bury(ctx, s, d, why)
 }
@@ -50,10 +52,14 @@ func (r *Devices) remove(ctx context.Context, s session, d *Device, why Reason) 
 // lock holds off programs that register the device, and returns when it was
 // registered. A device of Java's gets a row to lock.
 func (r *Devices) lock(ctx context.Context, s session, d *Device) (registered int64, err error) {
-	query := "SELECT registered_ms FROM tig_push_device_data" + whereData + s.forUpdate
+	l := &r.ds.layout
+	query := "SELECT registered_ms FROM " + l.data() + whereData + s.forUpdate
 	err = s.row(ctx, query, dataRow(d)...).Scan(&registered)
-	if !errors.Is(err, sql.ErrNoRows) {
+	switch {
+	case !errors.Is(err, sql.ErrNoRows):
 		return registered, err
+	case l.whole:
+		return 0, ErrNotFound
 	}
 	err = s.exec(ctx, "INSERT INTO tig_push_device_data (service_jid_sha1, user_jid_sha1, provider, device_id_sha1) VALUES (?,?,?,?)"+
 		s.upsert(dataKey, "provider"), dataRow(d)...)
@@ -109,7 +115,7 @@ func (d *Device) knows(o *Outcome) bool {
 // another, if it is missing, was removed meanwhile.
 func (r *Devices) note(ctx context.Context, d *Device, columns []string, values []any) error {
 	s := r.ds.writing()
-	if d.Registered.IsZero() {
+	if d.Registered.IsZero() || r.ds.layout.whole {
 		return r.setData(ctx, s, d, columns, values...)
 	}
 	set := ""
