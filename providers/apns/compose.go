@@ -95,7 +95,7 @@ type style struct {
 // content-available combined: Siskin would show the message twice.
 func (s *style) compose(to providers.Target, n providers.Notification, now time.Time) message {
 	m := message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
-	c := content{Account: n.Account}
+	c := &content{Account: n.Account}
 	switch {
 	case s.guide:
 		return s.literally(m, n)
@@ -119,15 +119,15 @@ func (s *style) compose(to providers.Target, n providers.Notification, now time.
 	case silent(n):
 		m.background()
 		c.Aps.Available = 1
-		s.fill(&c, n)
+		s.fill(c, n)
 		c.Body, c.Nickname = "", "" // the app would show a notification of its own
 	default:
 		c.Aps = aps{Mutable: 1, Sound: "default", Category: "MESSAGE"}
-		s.fill(&c, n)
+		s.fill(c, n)
 		c.Aps.Alert = s.alertOf(n, c.Body)
 		m.alert(n)
 	}
-	m.payload = s.fit(c, n)
+	m.payload = s.fit(c)
 	return m
 }
 
@@ -205,10 +205,13 @@ func nameOf(n providers.Notification) string {
 // fit encodes the payload and takes away until it has the size: first from the
 // end of the alert, which most apps replace by what they make of the body, then
 // from the body's, then the sender, then the cipher text; the account stays.
-func (s *style) fit(c content, n providers.Notification) []byte {
-	c.shorten(&c.Aps.Alert, leastAlert)
-	c.shorten(&c.Body, 0)
+func (s *style) fit(c *content) []byte {
 	payload := encode(c)
+	if len(payload) > maxPayload {
+		c.shorten(&c.Aps.Alert, leastAlert)
+		c.shorten(&c.Body, 0)
+		payload = encode(c)
+	}
 	if len(payload) > maxPayload {
 		c.Sender, c.Nickname = "", ""
 		if c.Aps.Alert != "" {
@@ -227,7 +230,7 @@ func (s *style) fit(c content, n providers.Notification) []byte {
 // so many characters, until the payload has the size.
 func (c *content) shorten(text *string, least int) {
 	rest := []rune(strings.TrimSuffix(*text, "…"))
-	for over := len(encode(*c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(*c)) - maxPayload {
+	for over := len(encode(c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(c)) - maxPayload {
 		rest = rest[:max(least, len(rest)-1-over/mostOfCharacter)]
 		if *text = string(rest) + "…"; len(rest) == 0 {
 			*text = ""
@@ -237,18 +240,17 @@ func (c *content) shorten(text *string, least int) {
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.
 func (s *style) literally(m message, n providers.Notification) message {
-	c := content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
+	c := &content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
 	m.background()
-	m.payload = s.fit(c, n)
+	m.payload = s.fit(c)
 	return m
 }
 
 // encode writes the push payload. It is no HTML: what that would escape stays as
 // it is, and takes a byte instead of six.
-func encode(c content) []byte {
-	var b bytes.Buffer
-	b.Grow(usualPayload)
-	e := json.NewEncoder(&b)
+func encode(c *content) []byte {
+	b := bytes.NewBuffer(make([]byte, 0, usualPayload))
+	e := json.NewEncoder(b)
 	e.SetEscapeHTML(false)
 	// A struct of strings and numbers always becomes JSON.
 	_ = e.Encode(c)
