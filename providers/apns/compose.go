@@ -93,8 +93,8 @@ type style struct {
 // compose turns a notification into a push. The cases, in their order, are the
 // decision table of the reference (xmpp §7.4). Never are an alert and
 // content-available combined: Siskin would show the message twice.
-func (s *style) compose(to providers.Target, n providers.Notification, now time.Time) message {
-	m := message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
+func (s *style) compose(to *providers.Target, n *providers.Notification, now time.Time) *message {
+	m := &message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
 	c := &content{Account: n.Account}
 	switch {
 	case s.guide:
@@ -114,8 +114,9 @@ func (s *style) compose(to providers.Target, n providers.Notification, now time.
 		if m.payload = encode(c); len(m.payload) <= maxVoIPPayload {
 			return m
 		}
-		to.SecondToken = "" // too large to ring: the alert at least
-		return s.compose(to, n, now)
+		alert := *to
+		alert.SecondToken = "" // too large to ring: the alert at least
+		return s.compose(&alert, n, now)
 	case silent(n):
 		m.background()
 		c.Aps.Available = 1
@@ -141,20 +142,20 @@ func (s *style) expires(now time.Time) time.Time {
 // isCall reports whether the push rings: a call's proposal that the device can
 // decrypt, to its second token. Anything else as a VoIP push shows a phantom
 // call, and iOS stops delivering them.
-func (s *style) isCall(to providers.Target, n providers.Notification) bool {
+func (s *style) isCall(to *providers.Target, n *providers.Notification) bool {
 	return s.calls && to.SecondToken != "" && n.Rings()
 }
 
 // proposal reports whether a call is offered, as far as the publish tells.
-func proposal(n providers.Notification) bool {
+func proposal(n *providers.Notification) bool {
 	return n.Call == nil || n.Call.Meet || n.Call.Action == "" || n.Call.Action == "propose"
 }
 
 // silent reports whether the push only wakes the app: low priority, or a call
 // that has ended.
-func silent(n providers.Notification) bool { return !n.Urgent() || !proposal(n) }
+func silent(n *providers.Notification) bool { return !n.Urgent() || !proposal(n) }
 
-func (m *message) alert(n providers.Notification) {
+func (m *message) alert(n *providers.Notification) {
 	m.pushType, m.priority = typeAlert, priorityNow
 	// A repeat after an unknown outcome replaces instead of doubling.
 	m.collapse = cmp.Or(n.Collapse, n.ID)
@@ -168,7 +169,7 @@ func (m *message) background() { m.pushType, m.priority = typeBackground, priori
 
 // fill puts in what the notification holds. Beside a cipher text nothing else
 // goes along: the client chose to hide it.
-func (s *style) fill(c *content, n providers.Notification) {
+func (s *style) fill(c *content, n *providers.Notification) {
 	c.Unread = n.Count
 	if n.Encrypted != nil {
 		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
@@ -178,7 +179,7 @@ func (s *style) fill(c *content, n providers.Notification) {
 }
 
 // alertOf is the text that is shown when the app does not make its own.
-func (s *style) alertOf(n providers.Notification, body string) string {
+func (s *style) alertOf(n *providers.Notification, body string) string {
 	if n.Encrypted != nil || body == "" {
 		return s.alertText
 	}
@@ -190,7 +191,7 @@ func (s *style) alertOf(n providers.Notification, body string) string {
 
 // nameOf is a short name of the sender: the nickname in a group chat, else what
 // stands in front of the @.
-func nameOf(n providers.Notification) string {
+func nameOf(n *providers.Notification) string {
 	if n.Nickname != "" {
 		return n.Nickname
 	}
@@ -239,7 +240,7 @@ func (c *content) shorten(text *string, least int) {
 }
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.
-func (s *style) literally(m message, n providers.Notification) message {
+func (s *style) literally(m *message, n *providers.Notification) *message {
 	c := &content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
 	m.background()
 	m.payload = s.fit(c)
