@@ -1,10 +1,8 @@
 package apns
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -27,9 +25,6 @@ const (
 	priorityNow   = 10
 	prioritySaver = 5 // the only one for background pushes
 )
-
-// usualPayload is the room that most payloads find, in bytes.
-const usualPayload = 512
 
 const (
 	// leastAlert is what stays of an alert, in characters, when the payload is
@@ -59,26 +54,6 @@ type message struct {
 	id         string
 	collapse   string
 	payload    []byte
-}
-
-// content is the push payload. The keys beside aps are those that Siskin reads.
-type content struct {
-	Aps       aps    `json:"aps"`
-	Account   string `json:"account"`
-	Unread    *int   `json:"unread-messages,omitempty"`
-	Sender    string `json:"sender,omitempty"`
-	Body      string `json:"body,omitempty"`
-	Nickname  string `json:"nickname,omitempty"`
-	Encrypted string `json:"encrypted,omitempty"`
-	IV        string `json:"iv,omitempty"`
-}
-
-type aps struct {
-	Alert     string `json:"alert,omitempty"`
-	Mutable   int    `json:"mutable-content,omitempty"`
-	Sound     string `json:"sound,omitempty"`
-	Category  string `json:"category,omitempty"`
-	Available int    `json:"content-available,omitempty"`
 }
 
 // style is what the configuration decides of a push.
@@ -245,15 +220,4 @@ func (s *style) literally(m *message, n *providers.Notification) *message {
 	m.background()
 	m.payload = s.fit(c)
 	return m
-}
-
-// encode writes the push payload. It is no HTML: what that would escape stays as
-// it is, and takes a byte instead of six.
-func encode(c *content) []byte {
-	b := bytes.NewBuffer(make([]byte, 0, usualPayload))
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	// A struct of strings and numbers always becomes JSON.
-	_ = e.Encode(c)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
