@@ -107,12 +107,12 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 // called before Start.
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
-// The caches of the connections to an embedded database, in kB at most: that of
-// the look-ups holds the inner pages of several million devices, that of the
-// writer those of its indexes.
+// The caches of the connections to an embedded database, in kB at most; they take
+// twice that, as the allocator rounds each page up. The one of the look-ups holds
+// the inner pages of a million devices.
 const (
-	cacheSize  = 8000
-	smallCache = 2000 // of all other questions
+	cacheSize  = 1500
+	smallCache = 500 // of all other questions
 )
 
 // readers is how many connections read an embedded database at a time: it works

@@ -277,22 +277,6 @@ func (r *Devices) All(ctx context.Context) iter.Seq2[Device, error] {
 	}
 }
 
-// Count is the number of devices of a provider under a service.
-type Count struct {
-	Service, Provider string
-	Devices           int
-}
-
-// Counts returns the number of devices by service and provider.
-func (r *Devices) Counts(ctx context.Context) ([]Count, error) {
-	l := &r.ds.layout
-	rows, err := r.ds.reading().rows(ctx, "SELECT min("+l.service.text+"), "+l.provider+", count(*) FROM tig_push_devices GROUP BY lower("+l.service.text+"), "+l.provider+" ORDER BY 1, 2")
-	out, err := collect(rows, err, func(s scanner) (c Count, err error) {
-		return c, s.Scan(&c.Service, &c.Provider, &c.Devices)
-	})
-	return out, r.failed("count devices", err)
-}
-
 // tokenHash is how a token is kept in a tombstone.
 func tokenHash(token string) string {
 	sum := sha256.Sum256([]byte(token))

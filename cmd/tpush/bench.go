@@ -28,6 +28,7 @@ type benchCommand struct {
 	Latency  time.Duration     `help:"How long APNs takes for an answer." default:"0s"`
 	Refuse   int               `help:"APNs answers one push of so many with 503 (0: none)." default:"0"`
 	Database string            `help:"JDBC URI of the database (default: SQLite in a new file)." placeholder:"URI"`
+	Stored   int               `help:"Devices that the database holds already, as scripts/bench/fill wrote them: publishes go to them in no order, and nobody registers." default:"0"`
 	Rounds   int               `help:"How often to measure; programs take turns." default:"1"`
 	Against  map[string]string `help:"Other programs to measure in turn with this one (see scripts/bench)." placeholder:"NAME=PATH" mapsep:","`
 	Profile  string            `help:"Write a CPU profile of this program's last round to a file (see go tool pprof)." placeholder:"FILE"`
@@ -53,6 +54,8 @@ func (c *benchCommand) Run(ctx context.Context, io streams) error {
 		return errors.New("accounts, pushes, window and rounds are 1 or more")
 	case c.Rate < 0 || c.Refuse < 0 || c.Latency < 0:
 		return errors.New("rate, refuse and latency are 0 or more")
+	case c.Stored < 0 || c.Stored > 0 && (c.Database == "" || len(c.Against) > 0):
+		return errors.New("stored devices are in a database: name it with --database, and no other programs")
 	case len(c.Against) > 0 && (len(c.Mix) != 1 || c.Mix["plain"] == 0):
 		return errors.New("other programs know only plain messages: leave out --mix")
 	}
@@ -61,7 +64,7 @@ func (c *benchCommand) Run(ctx context.Context, io streams) error {
 		return fmt.Errorf("find the program: %w", err)
 	}
 	report := &benchReport{Programs: map[string][]*benchResult{}, order: append([]string{"tpush"}, slices.Sorted(maps.Keys(c.Against))...),
-		Options: map[string]any{"accounts": c.Accounts, "pushes": c.Pushes, "window": c.Window, "rate": c.Rate, "mix": c.Mix, "latency": c.Latency.String(), "refuse": c.Refuse}}
+		Options: map[string]any{"accounts": c.Accounts, "stored": c.Stored, "pushes": c.Pushes, "window": c.Window, "rate": c.Rate, "mix": c.Mix, "latency": c.Latency.String(), "refuse": c.Refuse}}
 	for round := range c.Rounds {
 		for _, name := range report.order {
 			b := &benchRun{benchCommand: c, self: self, program: c.Against[name], kinds: kinds, log: io.err}

@@ -51,11 +51,11 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 		return nil, err
 	}
 	r := &benchResult{Answers: map[string]int{}}
-	nodes, err := b.register(ctx, r)
+	node, err := b.nodes(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("register devices: %w", err)
 	}
-	p := &publisher{server: b.server, nodes: nodes, kinds: b.kinds}
+	p := &publisher{server: b.server, node: node, kinds: b.kinds}
 	if err := b.warm(ctx, p); err != nil {
 		return nil, fmt.Errorf("publish before the measurement: %w", err)
 	}
@@ -102,6 +102,17 @@ func (b *benchRun) warm(ctx context.Context, p *publisher) error {
 	return inParallel(b.Window, n, func(i int) error { return p.publish(ctx, i, time.Now()) })
 }
 
+// nodes says to which node the i-th publish goes. Those of stored devices come in
+// an order that has nothing to do with how they lie.
+func (b *benchRun) nodes(ctx context.Context, r *benchResult) (func(int) string, error) {
+	const stride = 1_000_003 // a prime
+	if n := b.Stored; n > 0 {
+		return func(i int) string { return fmt.Sprintf("bench-%d", i*stride%n) }, nil
+	}
+	nodes, err := b.register(ctx, r)
+	return func(i int) string { return nodes[i%len(nodes)] }, err
+}
+
 // register gives every account a device and returns the nodes. Other programs
 // have theirs already.
 func (b *benchRun) register(ctx context.Context, r *benchResult) ([]string, error) {
@@ -133,7 +144,7 @@ func (b *benchRun) register(ctx context.Context, r *benchResult) ([]string, erro
 // publisher publishes and keeps how long the answers took.
 type publisher struct {
 	server *exttest.Server
-	nodes  []string
+	node   func(i int) string
 	kinds  []string
 	took   []time.Duration
 	lost   atomic.Int64 // publishes without an answer
@@ -144,7 +155,7 @@ type publisher struct {
 
 // publish does the i-th publish, which was due at a time.
 func (p *publisher) publish(ctx context.Context, i int, due time.Time) error {
-	e, err := request(ctx, p.server, fmt.Sprintf("p%d", i), demoServer, demoPublish(p.nodes[i%len(p.nodes)], p.kinds[i%len(p.kinds)]))
+	e, err := request(ctx, p.server, fmt.Sprintf("p%d", i), demoServer, demoPublish(p.node(i), p.kinds[i%len(p.kinds)]))
 	p.took[i] = time.Since(due)
 	answer := "none"
 	switch {

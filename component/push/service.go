@@ -26,6 +26,7 @@ type Devices interface {
 	ClearSecondToken(ctx context.Context, d repository.Device) error
 	NoteOutcome(ctx context.Context, d repository.Device, o repository.Outcome) error
 	Counts(ctx context.Context) ([]repository.Count, error)
+	Number(ctx context.Context) (int, error)
 }
 
 // Certificates stores the push services' certificates that administrators set.
@@ -57,6 +58,7 @@ type Parts struct {
 type Service struct {
 	name         string
 	devices      Devices
+	census       census
 	set          *providers.Set
 	certificates Certificates
 	versions     versions
@@ -74,7 +76,7 @@ type Service struct {
 
 // NewService returns the use cases over their parts.
 func NewService(p Parts, cfg Config) *Service {
-	s := &Service{name: p.Name, devices: p.Devices, set: p.Providers, certificates: p.Certificates, cfg: cfg,
+	s := &Service{name: p.Name, devices: p.Devices, census: census{devices: p.Devices}, set: p.Providers, certificates: p.Certificates, cfg: cfg,
 		journal: NewJournal(), stats: stats.New(p.Name), log: p.Log}
 	s.rate.limit = cfg.PerMinute
 	s.counts = s.countedThings()

@@ -40,7 +40,7 @@ func (p *ProviderState) Expired(at time.Time) bool { return p.Expires != nil && 
 // ProviderStatus describes the active providers in the configuration's order.
 // When the store cannot be asked for the number of devices, it is 0.
 func (s *Service) ProviderStatus(ctx context.Context) []ProviderState {
-	counted, err := s.devices.Counts(ctx)
+	counted, err := s.census.counts(ctx)
 	if err != nil {
 		s.log.Warn("devices not counted", "err", err)
 	}

@@ -10,7 +10,7 @@ import (
 // serves: those of a component that had another address. Served are the domains
 // of all push components of this program.
 func (s *Service) TellStrays(ctx context.Context, served []string) {
-	all, err := s.devices.Counts(ctx)
+	all, err := s.census.counts(ctx)
 	if err != nil {
 		s.log.Warn("devices not counted", "err", err)
 		return

@@ -1,0 +1,64 @@
+package repository
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+)
+
+// Count is the number of devices of a provider under a service.
+type Count struct {
+	Service, Provider string
+	Devices           int
+}
+
+// Counts returns the number of devices by service and provider.
+func (r *Devices) Counts(ctx context.Context) ([]Count, error) {
+	l := &r.ds.layout
+	if l.whole {
+		out, err := r.countsInOrder(ctx)
+		return out, r.failed("count devices", err)
+	}
+	rows, err := r.ds.reading().rows(ctx, "SELECT min("+l.service.text+"), "+l.provider+", count(*) FROM tig_push_devices GROUP BY lower("+l.service.text+"), "+l.provider+" ORDER BY 1, 2")
+	out, err := collect(rows, err, func(s scanner) (c Count, err error) {
+		return c, s.Scan(&c.Service, &c.Provider, &c.Devices)
+	})
+	return out, r.failed("count devices", err)
+}
+
+// countsInOrder is Counts in an embedded database, which would sort all devices
+// in the memory of this process to group them: it walks through an index once to
+// see what there is, and once for each of that.
+func (r *Devices) countsInOrder(ctx context.Context) ([]Count, error) {
+	type group struct{ service, provider string }
+	s := r.ds.reading()
+	rows, err := s.rows(ctx, "SELECT DISTINCT service_jid_sha1, provider FROM tig_push_devices")
+	groups, err := collect(rows, err, func(s scanner) (g group, err error) { return g, s.Scan(&g.service, &g.provider) })
+	if err != nil {
+		return nil, err
+	}
+	var out []Count
+	for _, g := range groups {
+		c := Count{Provider: g.provider}
+		if err := s.row(ctx, "SELECT count(*) FROM tig_push_devices WHERE service_jid_sha1 = ? AND provider = ?", g.service, g.provider).Scan(&c.Devices); err != nil {
+			return nil, err
+		}
+		if err := s.row(ctx, "SELECT coalesce(max(service_jid), '') FROM (SELECT service_jid FROM tig_push_devices WHERE service_jid_sha1 = ? LIMIT 1)", g.service).Scan(&c.Service); err != nil {
+			return nil, err
+		}
+		if c.Devices > 0 {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b Count) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Provider, b.Provider))
+	})
+	return out, nil
+}
+
+// Number returns how many devices there are.
+func (r *Devices) Number(ctx context.Context) (n int, err error) {
+	err = r.ds.reading().row(ctx, "SELECT count(*) FROM tig_push_devices").Scan(&n)
+	return n, r.failed("count devices", err)
+}
