@@ -23,6 +23,7 @@ listen:
     module: ejabberd_service
     hosts:
       push.a.test: { password: "s3cret" }
+      load.a.test: { password: "s3cret" }
 auth_method: internal
 modules:
   mod_disco: {}

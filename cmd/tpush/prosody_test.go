@@ -43,6 +43,8 @@ VirtualHost "a.test"
   push_notification_with_sender = true
 Component "push.a.test"
   component_secret = "s3cret"
+Component "load.a.test"
+  component_secret = "s3cret"
 `
 
 // server is a running XMPP server with the accounts alice and bob at a.test, and

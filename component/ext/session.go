@@ -17,6 +17,9 @@ const (
 	slotWait = 5 * time.Second
 	// answerTime is how long an answer is of use: ejabberd gives up after 32 s.
 	answerTime = 32 * time.Second
+	// workTime is how long a request may be worked on from when it was read, the
+	// wait for a slot included. What is left of answerTime is for its outcome.
+	workTime = 26 * time.Second
 )
 
 // session opens one stream and serves it until it ends. It returns how long the
@@ -60,16 +63,21 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (live
 	}
 	s.Close()
 	l.remove(c)
+	l.backlog.forget(c)
 	return time.Since(c.since), err
 }
 
-// hear notes that something came.
-func (c *conn) hear() {
-	c.alive()
+// hear notes that something came, and returns when that is: now.
+func (c *conn) hear() time.Time {
 	c.heard.Store(true)
+	return c.alive()
 }
 
-func (c *conn) alive() { c.seen.Store(time.Now().UnixNano()) }
+func (c *conn) alive() time.Time {
+	now := time.Now()
+	c.seen.Store(now.UnixNano())
+	return now
+}
 
 func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.seen.Load())) }
 
@@ -77,14 +85,16 @@ func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.seen.Lo
 // presence, messages, answers and errors never are.
 func (l *link) read(work context.Context, c *conn) error {
 	busy := false
+	works := shift{work: work}
 	for {
 		el, err := c.stream.Read()
 		if err != nil {
 			return err
 		}
-		c.hear()
+		came := c.hear()
+		l.backlog.read.Add(1)
 		q := el.IQ()
-		if q == nil || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
+		if q == nil || l.sounded(q.ID) || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
 			// Without from: Tigase's bind requests before the handshake's end.
 			continue
 		}
@@ -101,22 +111,25 @@ func (l *link) read(work context.Context, c *conn) error {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "the type of an iq is get, set, result or error")))
 			continue
 		}
-		if busy = !l.ext.takeSlot(busy); busy {
+		if busy = !l.takeSlot(c, busy); busy {
+			l.backlog.turned.Add(1)
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 			continue
 		}
-		l.workers.do(job{work, c, q})
+		l.workers.do(job{work, works.at(came), came, c, q})
 	}
 }
 
-// takeSlot waits for a slot, unless none came the last time.
-func (e *Ext) takeSlot(busy bool) bool {
+// takeSlot waits for a slot, unless none came the last time or too much waits
+// behind this request.
+func (l *link) takeSlot(c *conn, busy bool) bool {
+	e := l.ext
 	select {
 	case e.slots <- struct{}{}:
 		return true
 	default:
 	}
-	if busy {
+	if l.turnAway(c) || busy {
 		return false
 	}
 	t := time.NewTimer(slotWait)
@@ -130,11 +143,10 @@ func (e *Ext) takeSlot(busy bool) bool {
 }
 
 func (l *link) handle(j job) {
-	came := time.Now()
-	answer := l.answer(j.work, j.q)
+	answer := l.answer(j.ctx, j.q)
 	<-l.ext.slots
 	if j.from.stream.Write(answer) != nil {
-		ctx, cancel := context.WithDeadline(j.work, came.Add(answerTime))
+		ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
 		defer cancel()
 		l.reply(ctx, answer)
 	}
