@@ -1,176 +1,152 @@
 package ext
 
 import (
-	"crypto/rand"
 	"log/slog"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// bounds say what backlog is too much. ejabberd ends a component for which more
-// than 10,000 stanzas wait; the sockets' buffers hold some more.
+// bounds say how many requests are in work and how many wait for that.
 type bounds struct {
-	every  time.Duration // between load probes while no slot is free
-	late   time.Duration // a load probe out for so long, or
-	long   int64         // overtaken by so many stanzas, has requests turned away
-	soon   time.Duration // until one is back within so long, or
-	short  int64         // behind so few stanzas
-	lost   time.Duration // a load probe out for so long does not come back
-	silent time.Duration // between lines in the log
+	slots   int           // requests in work
+	waiting int           // requests that wait
+	bytes   int           // their payloads
+	late    time.Duration // how long one waits at most
+	stalled time.Duration // how long, where no request in work ends
+	few     int           // so few wait when no more are turned away
+	look    time.Duration // between looks at how long they wait
+	silent  time.Duration // between lines in the log
 }
 
-// A burst of 10,000 publishes is to be worked off, not turned away.
-var defaultBounds = bounds{every: time.Second, late: 10 * time.Second, long: 12000, soon: time.Second, short: 1000, lost: 30 * time.Second, silent: time.Minute}
+// A burst of 10,000 publishes is worked off, not turned away.
+var defaultBounds = bounds{slots: 1024, waiting: 12000, bytes: 32 << 20, late: 10 * time.Second, stalled: 5 * time.Second,
+	few: 1000, look: time.Second, silent: time.Minute}
 
-// backlog is what waits for a link in the server and in the sockets' buffers,
-// which only a ping to ourselves can measure: it queues behind all of it.
-// While no slot is free, a link sends such load probes. How long one is under way
-// is the backlog's age, how many stanzas come before it the backlog's length.
+// backlog are the requests that were read and have no slot yet, in their order.
+// They wait here and not in the server: ejabberd's process for a component gets
+// slower the more waits for it, until answers do not pass it any more, and ends
+// with more than 10,000 stanzas. Once too much waits, what finds no slot at once
+// is turned away until little does: so nobody waits long for ever.
 type backlog struct {
-	bounds bounds
-	log    *slog.Logger
-	read   atomic.Int64 // stanzas that came, over all of the link's connections
-	turned atomic.Int64 // requests that were turned away for want of a slot
+	bounds
+	log *slog.Logger
 
 	mu       sync.Mutex
-	out      []*loadProbe // under way, the oldest first: at most lost/every
-	proven   bool         // load probes do come back: not where a balancer gives them to another process
-	shedding bool         // requests that find no slot at once are turned away
-	since    time.Time    // when that began
-	told     time.Time    // when it was logged
-	before   int64        // turned, when its end was logged
+	working  int   // slots in use
+	jobs     []job // waiting
+	size     int   // of their payloads
+	moved    time.Time
+	looking  bool
+	shedding bool      // requests that find no slot are turned away
+	since    time.Time // when that began
+	told     time.Time // when it was logged
+	turned   int       // requests turned away
+	before   int       // of them, those that were logged
 }
 
-// loadProbe is a ping to ourselves that is under way.
-type loadProbe struct {
-	id   string
-	by   *conn
-	sent time.Time
-	read int64 // the backlog's read when it was sent
-}
+// place is what becomes of a request that has come.
+type place int
 
-const loadPrefix = "load-"
+const (
+	starts place = iota // it has a slot
+	waits
+	turnedAway
+)
 
-// full notes that no slot is free, and reports whether requests are to be turned
-// away now, and which load probe is to be sent by c, if one is due.
-func (b *backlog) full(c *conn, now time.Time) (shed bool, due *loadProbe) {
+// enter gives a request a slot, or lets it wait.
+func (b *backlog) enter(j job) place {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.out) > 0 && now.Sub(b.out[0].sent) > b.bounds.lost {
-		b.out, b.proven = nil, false
-		b.end(now)
+	if b.working < b.slots {
+		b.working++
+		b.moved = j.came
+		return starts
 	}
-	if len(b.out) == 0 || now.Sub(b.out[len(b.out)-1].sent) >= b.bounds.every {
-		due = b.send(c, now)
+	if !b.shedding && (len(b.jobs) >= b.waiting || b.size+len(j.q.Payload) > b.bytes) {
+		b.begin(j.came)
 	}
-	age, length := b.atLeast(now)
-	if !b.shedding && b.proven && (age > b.bounds.late || length > b.bounds.long) {
-		b.begin(now, age, length)
+	if b.shedding {
+		b.turned++
+		return turnedAway
 	}
-	return b.shedding, due
+	b.jobs = append(b.jobs, j)
+	b.size += len(j.q.Payload)
+	if !b.looking {
+		b.looking = true
+		time.AfterFunc(b.look, b.lookAgain)
+	}
+	return waits
 }
 
-// atLeast is the age and the length that the backlog had when the oldest load
-// probe was sent: it has these at least.
-func (b *backlog) atLeast(now time.Time) (age time.Duration, length int64) {
-	return now.Sub(b.out[0].sent), b.read.Load() - b.out[0].read
-}
-
-// send notes a load probe that is about to be sent.
-func (b *backlog) send(c *conn, now time.Time) *loadProbe {
-	p := &loadProbe{loadPrefix + rand.Text(), c, now, b.read.Load()}
-	b.out = append(b.out, p)
-	return p
-}
-
-// back notes a load probe that came back, and returns the next one to send while
-// requests are turned away. Those sent before it are lost, or about to come: it
-// tells more than they.
-func (b *backlog) back(id string, now time.Time) (ours bool, due *loadProbe) {
+// leave ends a request's work. Its slot goes to the one that waits longest.
+func (b *backlog) leave() (next job, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, p := range b.out {
-		if p.id != id {
-			continue
-		}
-		p.by.hear()
-		b.proven = true
-		b.out = b.out[i:]
-		age, length := b.atLeast(now)
-		b.out = b.out[1:]
-		if age < b.bounds.soon || length < b.bounds.short {
-			b.end(now)
-		} else if b.shedding && len(b.out) == 0 {
-			due = b.send(p.by, now)
-		}
-		return true, due
+	b.moved = time.Now()
+	if b.shedding && len(b.jobs) <= b.few {
+		b.end()
 	}
-	return false, nil
+	if len(b.jobs) == 0 {
+		b.working--
+		return job{}, false
+	}
+	return b.pop(), true
 }
 
-// forget drops the load probes of a connection that has ended, as its backlog has.
-func (b *backlog) forget(c *conn) {
+func (b *backlog) pop() job {
+	j := b.jobs[0]
+	b.jobs[0] = job{} // nothing is kept by what is behind the slice
+	b.jobs = b.jobs[1:]
+	b.size -= len(j.q.Payload)
+	return j
+}
+
+// lookAgain turns away those that wait too long, now and later.
+func (b *backlog) lookAgain() {
+	for _, j := range b.overdue(time.Now()) {
+		j.link.turnAway(j)
+		j.link.workers.under.Done()
+	}
+}
+
+// overdue takes out the requests that have waited too long, or that nobody waits
+// for any more, and has somebody look again while there are others.
+func (b *backlog) overdue(now time.Time) (out []job) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var rest []*loadProbe
-	for _, p := range b.out {
-		if p.by != c {
-			rest = append(rest, p)
+	limit := b.late
+	if now.Sub(b.moved) >= b.stalled {
+		limit = b.stalled
+	}
+	for len(b.jobs) > 0 && (now.Sub(b.jobs[0].came) >= limit || b.jobs[0].ctx.Err() != nil) {
+		if !b.shedding {
+			b.begin(now)
 		}
+		b.turned++
+		out = append(out, b.pop())
 	}
-	if b.out = rest; len(rest) == 0 {
-		b.end(time.Now())
+	if b.looking = len(b.jobs) > 0; b.looking {
+		time.AfterFunc(b.look, b.lookAgain)
 	}
+	return out
 }
 
-// begin begins to turn requests away.
-func (b *backlog) begin(now time.Time, age time.Duration, length int64) {
+// begin begins to turn away what finds no slot.
+func (b *backlog) begin(now time.Time) {
 	b.shedding, b.since = true, now
-	if now.Sub(b.told) >= b.bounds.silent {
+	if now.Sub(b.told) >= b.silent {
 		b.told = now
-		b.log.Warn("more comes than can be pushed: what finds no free place is answered as a passing failure", "oldest", age.Round(time.Millisecond), "waiting", length)
+		b.log.Warn("more comes than can be pushed: what finds no place is answered as a passing failure",
+			"waiting", len(b.jobs), "oldest", now.Sub(b.jobs[0].came).Round(time.Millisecond))
 	}
 }
 
-// end ends it, if it was so. What was logged as begun is logged as ended.
-func (b *backlog) end(now time.Time) {
-	if b.shedding && b.told.Equal(b.since) {
-		turned := b.turned.Load()
-		b.log.Info("the backlog is worked off", "turned-away", turned-b.before, "dur", now.Sub(b.since).Round(time.Millisecond))
-		b.before = turned
+// end ends that. It is logged where its beginning was, with all that were turned
+// away since the last such line.
+func (b *backlog) end() {
+	if b.told.Equal(b.since) {
+		b.log.Info("what comes can be pushed again", "turned-away", b.turned-b.before, "dur", b.moved.Sub(b.since).Round(time.Millisecond))
+		b.before = b.turned
 	}
 	b.shedding = false
-}
-
-// turnAway reports whether a request that found no slot is to be turned away at
-// once, and measures the backlog.
-func (l *link) turnAway(c *conn) bool {
-	shed, due := l.backlog.full(c, time.Now())
-	l.sound(due)
-	return shed
-}
-
-// sounded takes what came if it is a load probe of ours, of whichever link to the
-// domain.
-func (l *link) sounded(id string) bool {
-	if !strings.HasPrefix(id, loadPrefix) {
-		return false
-	}
-	for _, x := range l.ext.inService() {
-		if ours, due := x.backlog.back(id, time.Now()); ours {
-			x.sound(due)
-			return true
-		}
-	}
-	return false
-}
-
-// sound sends a load probe, if there is one to send.
-func (l *link) sound(p *loadProbe) {
-	if p != nil {
-		// A stream that does not take it is about to end, and the probe with it.
-		_ = l.ping(p.by, p.id)
-	}
 }

@@ -22,13 +22,9 @@ type Handler interface {
 	HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ
 }
 
-const (
-	// slots bounds the requests in work over all connections.
-	slots = 1024
-	// drainTime is how long requests in work may take at a shutdown, unless
-	// [Ext.LimitDrain] says otherwise.
-	drainTime = 30 * time.Second
-)
+// drainTime is how long requests in work may take at a shutdown, unless
+// [Ext.LimitDrain] says otherwise.
+const drainTime = 30 * time.Second
 
 // ErrNotConnected means that no server is connected that a stanza could be
 // handed to.
@@ -36,18 +32,17 @@ var ErrNotConnected = errors.New("no connection to a server")
 
 // Ext keeps the connections to all servers.
 type Ext struct {
-	cfg    Config
-	home   string
-	fixed  []Item // of the configuration and the items file
-	lists  []list
-	route  func(domain string) (Handler, error)
-	tell   func(ctx context.Context, domains []string)
-	slots  chan struct{}
-	probes probes
-	pace   pace
-	bounds bounds
-	drain  time.Duration
-	log    *slog.Logger
+	cfg     Config
+	home    string
+	fixed   []Item // of the configuration and the items file
+	lists   []list
+	route   func(domain string) (Handler, error)
+	tell    func(ctx context.Context, domains []string)
+	backlog backlog
+	probes  probes
+	pace    pace
+	drain   time.Duration
+	log     *slog.Logger
 
 	mu      sync.Mutex
 	domains []string
@@ -63,7 +58,7 @@ func New(cfg Config, home string, l *slog.Logger, lists ...List) (*Ext, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Ext{cfg: cfg, home: home, fixed: items, slots: make(chan struct{}, slots), pace: defaultPace, bounds: defaultBounds, drain: drainTime, log: l,
+	e := &Ext{cfg: cfg, home: home, fixed: items, backlog: backlog{bounds: defaultBounds, log: l}, pace: defaultPace, drain: drainTime, log: l,
 		route: func(string) (Handler, error) { return nil, errors.New("nothing answers for this domain") },
 		tell:  func(context.Context, []string) {}}
 	for _, li := range lists {

@@ -27,8 +27,8 @@ type link struct {
 	draining bool           // guarded by mu
 	readers  sync.WaitGroup // goroutines that read a stream and start handlers
 	workers  *workers       // handlers
-	backlog  backlog
-	drained  chan struct{} // closed when all handlers have answered at the end
+	turned   atomic.Int64   // requests turned away
+	drained  chan struct{}  // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
 	connects int
@@ -52,7 +52,6 @@ type conn struct {
 func newLink(e *Ext, it Item, address string, h Handler) *link {
 	l := &link{ext: e, item: it, address: address, handler: h, accepted: make(chan *xmpp.Stream),
 		log: e.log.With("server", address, "domain", it.Domain), drained: make(chan struct{}), changed: make(chan struct{})}
-	l.backlog.bounds, l.backlog.log = e.bounds, l.log
 	l.workers = newWorkers(l.handle)
 	return l
 }
@@ -276,7 +275,7 @@ func (l *link) state() Connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single, Connects: l.connects,
-		TurnedAway: int(l.backlog.turned.Load()), Failure: l.failure, FailureAt: l.failedAt}
+		TurnedAway: int(l.turned.Load()), Failure: l.failure, FailureAt: l.failedAt}
 	if len(l.live) > 0 {
 		c.Since = l.live[0].since
 	}

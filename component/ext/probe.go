@@ -76,16 +76,13 @@ func (l *link) watch(ctx context.Context, c *conn, o *outage) {
 		if silent < p.silence {
 			wait = (p.silence - p.probe) / probesLeft
 		}
-		if l.ping(c, l.ext.probes.out(c)) != nil {
+		id := l.ext.probes.out(c)
+		ping := &xmpp.IQ{Type: stanza.GetIQ, ID: id, From: l.item.Domain, To: l.item.Domain,
+			Name: xml.Name{Space: "urn:xmpp:ping", Local: "ping"}, Payload: []byte("<ping xmlns='urn:xmpp:ping'/>")}
+		if c.stream.Write(ping) != nil {
 			return
 		}
 	}
-}
-
-// ping sends a ping to our own domain, which comes back through the server.
-func (l *link) ping(c *conn, id string) error {
-	return c.stream.Write(&xmpp.IQ{Type: stanza.GetIQ, ID: id, From: l.item.Domain, To: l.item.Domain,
-		Name: xml.Name{Space: "urn:xmpp:ping", Local: "ping"}, Payload: []byte("<ping xmlns='urn:xmpp:ping'/>")})
 }
 
 // probesLeft is how many more probes a silent stream gets.

@@ -12,9 +12,6 @@ import (
 )
 
 const (
-	// slotWait is how long a reader waits for a slot before it answers that we
-	// are busy. ejabberd ends a component with more than 10,000 stanzas waiting.
-	slotWait = 5 * time.Second
 	// answerTime is how long an answer is of use: ejabberd gives up after 32 s.
 	answerTime = 32 * time.Second
 	// workTime is how long a request may be worked on from when it was read, the
@@ -63,7 +60,6 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (live
 	}
 	s.Close()
 	l.remove(c)
-	l.backlog.forget(c)
 	return time.Since(c.since), err
 }
 
@@ -84,7 +80,6 @@ func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.seen.Lo
 // read takes stanzas until the stream ends. Only requests are answered:
 // presence, messages, answers and errors never are.
 func (l *link) read(work context.Context, c *conn) error {
-	busy := false
 	works := shift{work: work}
 	for {
 		el, err := c.stream.Read()
@@ -92,9 +87,8 @@ func (l *link) read(work context.Context, c *conn) error {
 			return err
 		}
 		came := c.hear()
-		l.backlog.read.Add(1)
 		q := el.IQ()
-		if q == nil || l.sounded(q.ID) || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
+		if q == nil || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
 			// Without from: Tigase's bind requests before the handshake's end.
 			continue
 		}
@@ -111,40 +105,34 @@ func (l *link) read(work context.Context, c *conn) error {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "the type of an iq is get, set, result or error")))
 			continue
 		}
-		if busy = !l.takeSlot(c, busy); busy {
-			l.backlog.turned.Add(1)
-			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
-			continue
-		}
-		l.workers.do(job{work, works.at(came), came, c, q})
+		l.begin(job{l, work, works.at(came), came, c, q})
 	}
 }
 
-// takeSlot waits for a slot, unless none came the last time or too much waits
-// behind this request.
-func (l *link) takeSlot(c *conn, busy bool) bool {
-	e := l.ext
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	default:
+// begin has a request worked on when a slot is free for it.
+func (l *link) begin(j job) {
+	l.workers.under.Add(1)
+	switch l.ext.backlog.enter(j) {
+	case starts:
+		l.workers.do(j)
+	case turnedAway:
+		l.turnAway(j)
+		l.workers.under.Done()
 	}
-	if l.turnAway(c) || busy {
-		return false
-	}
-	t := time.NewTimer(slotWait)
-	defer t.Stop()
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	case <-t.C:
-		return false
-	}
+}
+
+// turnAway answers a request that is not worked on.
+func (l *link) turnAway(j job) {
+	l.turned.Add(1)
+	// An answer that a broken connection cannot take is of no more use than none.
+	_ = j.from.stream.Write(j.q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 }
 
 func (l *link) handle(j job) {
 	answer := l.answer(j.ctx, j.q)
-	<-l.ext.slots
+	if next, ok := l.ext.backlog.leave(); ok {
+		next.link.workers.do(next)
+	}
 	if j.from.stream.Write(answer) != nil {
 		ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
 		defer cancel()

@@ -13,8 +13,9 @@ import (
 // grown already, which costs a new goroutine as much as a push's JSON does.
 const maxIdle = 256
 
-// job is a request to be answered, and where it came from.
+// job is a request to be answered, when and where it came from.
 type job struct {
+	link *link
 	work context.Context // ends when nobody waits for any answer any more
 	ctx  context.Context // ends when the handler is to be done, too
 	came time.Time
@@ -47,15 +48,14 @@ type workers struct {
 	handle func(job)
 	jobs   chan job
 	idle   atomic.Int32
-	under  sync.WaitGroup // jobs
+	under  sync.WaitGroup // jobs, those that wait too
 	all    sync.WaitGroup // goroutines
 }
 
 func newWorkers(handle func(job)) *workers { return &workers{handle: handle, jobs: make(chan job)} }
 
-// do has a job done.
+// do has a job done, which was added to those under way.
 func (w *workers) do(j job) {
-	w.under.Add(1)
 	select {
 	case w.jobs <- j:
 	default:
