@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	// overloadLatency is how long APNs takes: 1024 slots make 1,365 pushes a second.
-	overloadLatency = 750 * time.Millisecond
-	overloadRate    = 2700 // publishes a second
+	// overloadLatency is how long APNs takes: 1024 slots make 682 pushes a second.
+	overloadLatency = 1500 * time.Millisecond
+	overloadRate    = 2000 // publishes a second
 	// overloadPatience is when the last answer has to be there.
 	overloadPatience = 20 * time.Second
 )
@@ -42,9 +42,9 @@ func overloadTime(t *testing.T) time.Duration {
 	return d
 }
 
-// TestOverload offers twice as many publishes as can be carried, through real
-// servers: each gets an answer in time, no connection is lost, and pushes are
-// made as fast as without it.
+// TestOverload offers three times as many publishes as can be carried, through real
+// servers: each gets an answer in time, no connection is lost, and pushes go on
+// being made.
 func TestOverload(t *testing.T) {
 	for name, start := range map[string]func(*testing.T) *server{"prosody": startProsody, "ejabberd": startEjabberd} {
 		t.Run(name, func(t *testing.T) { overload(t, start(t)) })
@@ -80,7 +80,7 @@ func overload(t *testing.T, s *server) {
 	if len(f.took) != f.sent || slowest > overloadPatience {
 		t.Errorf("%d of %d publishes were answered, the slowest after %v", len(f.took), f.sent, slowest)
 	}
-	least := int(offered/overloadLatency) * 1024 * 3 / 4
+	least := int(offered/overloadLatency) * 1024 / 2
 	if got := f.answers["result"]; got < least {
 		t.Errorf("%d pushes were made, want %d at least", got, least)
 	}
