@@ -113,7 +113,7 @@ type flood struct {
 
 func newFlood(t *testing.T, s *server) *flood {
 	t.Helper()
-	tcp, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.components))
+	tcp, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.load))
 	if err != nil {
 		t.Fatal(err)
 	}
