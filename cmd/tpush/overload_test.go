@@ -23,17 +23,17 @@ const (
 	// overloadLatency is how long APNs takes: 1024 slots make 682 pushes a second.
 	overloadLatency = 1500 * time.Millisecond
 	overloadRate    = 2000 // publishes a second
-	// overloadPatience is when the last answer has to be there.
-	overloadPatience = 20 * time.Second
+	// overloadPatience is how long servers wait for an answer: ejabberd, 32 s.
+	overloadPatience = 30 * time.Second
 )
 
-// overloadTime is how long more is offered than can be carried: 30 seconds, or
+// overloadTime is how long more is offered than can be carried: 20 seconds, or
 // what TPUSH_OVERLOAD says.
 func overloadTime(t *testing.T) time.Duration {
 	t.Helper()
 	text := os.Getenv("TPUSH_OVERLOAD")
 	if text == "" {
-		return 30 * time.Second
+		return 20 * time.Second
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil {
@@ -71,6 +71,9 @@ func overload(t *testing.T, s *server) {
 	f.publish(overloadRate, overloadTime(t))
 	offered := time.Since(began)
 	f.stop(overloadPatience)
+	if len(f.took) == 0 {
+		t.Fatal("no publish was answered")
+	}
 	slowest := slices.Max(f.took)
 	slices.Sort(f.took)
 	t.Logf("%d publishes in %v, answered %v; half within %v, the slowest in %v\n%s", f.sent, offered, f.answers, f.took[len(f.took)/2], slowest, grep(p.log.String(), "level=WARN", "level=INFO"))
@@ -80,7 +83,9 @@ func overload(t *testing.T, s *server) {
 	if len(f.took) != f.sent || slowest > overloadPatience {
 		t.Errorf("%d of %d publishes were answered, the slowest after %v", len(f.took), f.sent, slowest)
 	}
-	least := int(offered/overloadLatency) * 1024 / 2
+	// As many as there are places in each second and a half, if the machine has
+	// nothing else to do.
+	least := int(offered/overloadLatency) * 1024 / 8
 	if got := f.answers["result"]; got < least {
 		t.Errorf("%d pushes were made, want %d at least", got, least)
 	}
