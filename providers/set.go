@@ -131,13 +131,13 @@ func (s *Set) Push(ctx context.Context, id string, to Target, n Notification) er
 	if !ok {
 		return fmt.Errorf("provider %q: %w", id, ErrInactive)
 	}
-	err := s.push(ctx, e, to, n)
+	err := s.push(ctx, e, &to, &n)
 	e.tally.count(err, time.Now())
 	return err
 }
 
-func (s *Set) push(ctx context.Context, e *entry, to Target, n Notification) error {
-	c, v, err := s.admit(e, &to, &n)
+func (s *Set) push(ctx context.Context, e *entry, to *Target, n *Notification) error {
+	c, v, err := s.admit(e, to, n)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, 
 
 // attempts pushes until that succeeds or may not be repeated. Once the breaker
 // is open, which it is for a probe too, there are no repeats.
-func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n Notification) error {
+func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to *Target, n *Notification) error {
 	until := time.Now().Add(s.opts.Deadline)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
@@ -192,19 +192,19 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to Target, n
 	}
 }
 
-func (s *Set) attempt(ctx context.Context, until time.Time, p Provider, to Target, n Notification) error {
+func (s *Set) attempt(ctx context.Context, until time.Time, p Provider, to *Target, n *Notification) error {
 	if end := time.Now().Add(s.opts.Attempt); end.Before(until) {
 		until = end
 	}
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	return p.Push(ctx, to, n)
+	return p.Push(ctx, *to, *n)
 }
 
 // learn notes what an outcome says about the provider's credential, and marks a
 // doubtful answer that can be trusted. Which token was used is known only from
 // a failure; c is the credential that was expected.
-func (s *Set) learn(e *entry, c *credential, v visit, to Target, err error, cancelled bool) error {
+func (s *Set) learn(e *entry, c *credential, v visit, to *Target, err error, cancelled bool) error {
 	if err == nil {
 		s.report(e, c, c.breaker.leave(time.Now(), v, works, nil), nil)
 		c.trust.accept(to)

@@ -31,7 +31,7 @@ type vote struct {
 // to be kept in memory for this.
 type voter [16]byte
 
-func voterOf(to Target) voter {
+func voterOf(to *Target) voter {
 	var text [256]byte // spares an allocation
 	sum := sha256.Sum256(append(append(append(text[:0], to.Account...), 0), to.Token...))
 	return voter(sum[:16])
@@ -45,7 +45,7 @@ func (t *trust) reset(now time.Time) {
 }
 
 // accept notes an accepted push.
-func (t *trust) accept(to Target) {
+func (t *trust) accept(to *Target) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.accepted = true
@@ -56,7 +56,7 @@ func (t *trust) accept(to Target) {
 // vote notes that the push service knew the token, if only as a dead one. A
 // device votes only if it was registered before the credential was loaded or was
 // accepted once: junk that a stranger registers has no vote.
-func (t *trust) vote(to Target) {
+func (t *trust) vote(to *Target) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.mayVote(to) {
@@ -65,7 +65,7 @@ func (t *trust) vote(to Target) {
 }
 
 // doubt notes a doubtful answer. The provider is judged before it is added.
-func (t *trust) doubt(to Target) (trusted, alarm bool) {
+func (t *trust) doubt(to *Target) (trusted, alarm bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	trusted = t.trusted()
@@ -78,11 +78,11 @@ func (t *trust) doubt(to Target) (trusted, alarm bool) {
 	return trusted, alarm
 }
 
-func (t *trust) mayVote(to Target) bool {
+func (t *trust) mayVote(to *Target) bool {
 	return to.Registered.Before(t.loaded) || !to.Accepted.IsZero()
 }
 
-func (t *trust) cast(to Target, doubtful bool) {
+func (t *trust) cast(to *Target, doubtful bool) {
 	v := voterOf(to)
 	t.votes = slices.DeleteFunc(t.votes, func(x vote) bool { return x.device == v })
 	if len(t.votes) == electorate {

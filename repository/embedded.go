@@ -266,13 +266,14 @@ func (r *nodeReader) find(q *nodeQuestion, whole bool) (out []Device, err error)
 		if err != nil || !more {
 			return out, errors.Join(err, s.Reset())
 		}
-		out = append(out, r.device(s))
+		out = append(out, Device{})
+		r.device(s, &out[len(out)-1])
 	}
 }
 
 // device reads a row of [layout.selection]. Its texts share one string, but for
 // those that are kept longer than it: a large string would be kept with each.
-func (r *nodeReader) device(s *sqlite.Stmt) (d Device) {
+func (r *nodeReader) device(s *sqlite.Stmt, d *Device) {
 	const service, account, reason, pushID = 0, 1, 9, 10
 	parts := [...]struct {
 		column int
@@ -296,7 +297,6 @@ func (r *nodeReader) device(s *sqlite.Stmt) (d Device) {
 	d.Service, r.text = r.service, b
 	d.Registered, d.LastAccepted = fromMillis(s.ColumnInt64(6)), fromMillis(s.ColumnInt64(7))
 	d.LastFailure.Time, d.Sandbox = fromMillis(s.ColumnInt64(8)), s.ColumnInt64(11) != 0
-	return d
 }
 
 // appendColumn appends the text of a column.

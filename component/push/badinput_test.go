@@ -69,7 +69,7 @@ func TestManyDevices(t *testing.T) {
 func TestJournalIsBounded(t *testing.T) {
 	j := NewJournal()
 	for i := range journalSize + 10 {
-		j.add("p", Entry{Status: i, Accepted: i%2 == 0})
+		j.add("p", &Entry{Status: i, Accepted: i%2 == 0})
 	}
 	all := j.Entries(2*journalSize, func(*Entry) bool { return true })
 	if len(all) != journalSize || all[0].Status != journalSize+9 || all[journalSize-1].Status != 10 {

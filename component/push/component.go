@@ -112,13 +112,18 @@ func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	}
 	payload, err := h(ctx, q, from)
 	if err != nil {
-		a := stanzaError(err)
-		if a.Condition == stanza.InternalServerError {
-			c.service.tellTrouble(q.Name.Local, err)
-		}
-		return q.Fail(a)
+		return c.fail(q, err)
 	}
 	return q.Result(payload)
+}
+
+// fail answers a request that failed.
+func (c *Component) fail(q *xmpp.IQ, err error) *xmpp.IQ {
+	a := stanzaError(err)
+	if a.Condition == stanza.InternalServerError {
+		c.service.tellTrouble(q.Name.Local, err)
+	}
+	return q.Fail(a)
 }
 
 func (c *Component) ping(context.Context, *xmpp.IQ, jid.JID) (any, error) { return nil, nil }

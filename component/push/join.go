@@ -121,16 +121,18 @@ func (f *flights) leave(key string, mine *flight, keep time.Duration) {
 // shared says whether publishes like this one share a push: under which key, for
 // which news, and for how long after it; an empty key means that they do not.
 func shared(d *repository.Device, n *providers.Notification) (key, news string, keep time.Duration) {
+	voip := n.Encrypted != nil && n.Encrypted.VoIP
+	if !blank(n) && n.Call == nil && !voip {
+		return "", "", 0
+	}
 	device := strings.Join([]string{d.Service, d.Account, d.Provider, d.Token}, "\x00")
 	switch {
 	case blank(n):
 		return device, strconv.FormatBool(n.Urgent()), 0
 	case n.Call != nil:
 		return device + "\x00call\x00" + n.Call.SID, n.Call.Action + strconv.FormatBool(n.Urgent()), repeatTime
-	case n.Encrypted != nil && n.Encrypted.VoIP:
-		// Tigase 8.4 and Prosody tell neither the call nor what happens to it:
-		// high is an offer, low its end.
-		return device + "\x00call", strconv.FormatBool(n.Urgent()), repeatTime
 	}
-	return "", "", 0
+	// Tigase 8.4 and Prosody tell neither the call nor what happens to it: high is
+	// an offer, low its end.
+	return device + "\x00call", strconv.FormatBool(n.Urgent()), repeatTime
 }

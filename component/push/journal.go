@@ -78,14 +78,14 @@ func NewJournal() *Journal {
 func (j *Journal) Since() time.Time { return j.since }
 
 // add notes an outcome of a provider.
-func (j *Journal) add(provider string, e Entry) {
+func (j *Journal) add(provider string, e *Entry) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.in == journalSize/journalParts {
 		j.at, j.in = (j.at+1)%len(j.parts), 0
 		j.parts[j.at] = j.parts[j.at][:0]
 	}
-	j.parts[j.at] = j.parts[j.at].add(&e)
+	j.parts[j.at] = j.parts[j.at].add(e)
 	j.in++
 	if e.Accepted {
 		return
@@ -94,7 +94,7 @@ func (j *Journal) add(provider string, e Entry) {
 	if len(list) == problemsKept {
 		list = append(list[:0], list[1:]...)
 	}
-	j.problems[provider] = append(list, e)
+	j.problems[provider] = append(list, *e)
 }
 
 // Entries returns the last outcomes that are wanted, at most n, the newest

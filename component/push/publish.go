@@ -95,7 +95,10 @@ func (c *Component) mayPublish(q *xmpp.IQ, from jid.JID) error {
 	return nil
 }
 
-// parsePublish reads the node and the notification out of a request.
+// parsePublish reads the node and the notification out of a request. What it
+// reads into does not stand on the stack while the push is under way.
+//
+//go:noinline
 func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
 	var in publication
 	in.read(q)

@@ -46,14 +46,14 @@ func (s *Service) Publish(ctx context.Context, service, node string, n providers
 		}
 	}
 	if len(devices) == 1 && time.Since(began) < shortTime {
-		return s.pushTo(ctx, devices[0], n) // its parts have limits of their own
+		return s.pushTo(ctx, &devices[0], &n) // its parts have limits of their own
 	}
 	ctx, cancel := context.WithDeadline(ctx, began.Add(publishTime))
 	defer cancel()
 	if len(devices) == 1 {
-		return s.pushTo(ctx, devices[0], n)
+		return s.pushTo(ctx, &devices[0], &n)
 	}
-	return together(s.pushAll(ctx, devices, n))
+	return together(s.pushAll(ctx, devices, &n))
 }
 
 // byNode finds the devices of a node: at least one, or an error.
@@ -71,7 +71,7 @@ func (s *Service) byNode(ctx context.Context, service, node string) ([]repositor
 }
 
 // pushAll pushes to several devices, some at a time, and waits for all.
-func (s *Service) pushAll(ctx context.Context, devices []repository.Device, n providers.Notification) []error {
+func (s *Service) pushAll(ctx context.Context, devices []repository.Device, n *providers.Notification) []error {
 	errs := make([]error, len(devices))
 	var all sync.WaitGroup
 	slots := make(chan struct{}, perNode)
@@ -82,7 +82,8 @@ func (s *Service) pushAll(ctx context.Context, devices []repository.Device, n pr
 			continue // no time is left for those that have not had their turn
 		}
 		all.Go(func() {
-			errs[i] = s.pushTo(ctx, devices[i], n)
+			each := *n
+			errs[i] = s.pushTo(ctx, &devices[i], &each)
 			<-slots
 		})
 	}
@@ -109,9 +110,11 @@ func together(errs []error) error {
 }
 
 // pushTo pushes to one device, or shares the outcome of a push that is the same.
-func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.Notification) error {
+// From here on devices and notifications are handed on as pointers: a copy at
+// each step would take the stack of each push in work above the next size.
+func (s *Service) pushTo(ctx context.Context, d *repository.Device, n *providers.Notification) error {
 	n.Account = d.Account
-	key, news, keep := shared(&d, &n)
+	key, news, keep := shared(d, n)
 	if key == "" {
 		return s.pushOne(ctx, d, n)
 	}
@@ -123,36 +126,36 @@ func (s *Service) pushTo(ctx context.Context, d repository.Device, n providers.N
 }
 
 // pushOne pushes to one device and does what the outcome asks for.
-func (s *Service) pushOne(ctx context.Context, d repository.Device, n providers.Notification) error {
-	e, err := s.send(ctx, &d, n)
+func (s *Service) pushOne(ctx context.Context, d *repository.Device, n *providers.Notification) error {
+	e, err := s.send(ctx, d, n)
 	if end, limited := ctx.Deadline(); ctx.Err() != nil || limited && time.Until(end) < storeTime {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 		defer cancel()
 	}
-	result := s.settle(ctx, d, &e, n.Event, err)
+	result := s.settle(ctx, d, e, n.Event, err)
 	s.journal.add(d.Provider, e)
 	return result
 }
 
 // send pushes once and describes what came of it.
-func (s *Service) send(ctx context.Context, d *repository.Device, n providers.Notification) (Entry, error) {
+func (s *Service) send(ctx context.Context, d *repository.Device, n *providers.Notification) (*Entry, error) {
 	n.ID = newUUID()
-	if blank(&n) {
+	if blank(n) {
 		n.Collapse = accountKey(d.Account)
 	}
-	e := Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(&n), PushID: n.ID, Sandbox: d.Sandbox}
-	err := s.attempt(ctx, d, n, &e)
+	e := &Entry{Time: now(), Service: d.Service, Account: d.Account, Device: DeviceID(*d), Content: contentOf(n), PushID: n.ID, Sandbox: d.Sandbox}
+	err := s.attempt(ctx, d, n, e)
 	e.end(err)
 	return e, err
 }
 
 // settle does what an outcome asks for and returns that of the publish.
-func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, event string, err error) error {
+func (s *Service) settle(ctx context.Context, d *repository.Device, e *Entry, event string, err error) error {
 	dead := s.dead(d, err)
 	s.counts.count(e, d.Provider, err, dead)
 	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: e.Sandbox, Reason: e.Reason}
-	if err := s.devices.NoteOutcome(ctx, d, o); err != nil {
+	if err := s.devices.NoteOutcome(ctx, *d, o); err != nil {
 		s.tellNotStored(d, err)
 	}
 	if err != nil {
@@ -161,13 +164,13 @@ func (s *Service) settle(ctx context.Context, d repository.Device, e *Entry, eve
 	switch {
 	case err == nil && event == eventAccountRemoved:
 		// Nothing will be pushed to it again; the push itself was accepted.
-		return s.remove(ctx, d, e, repository.ReasonAccount, nil)
+		return s.remove(ctx, *d, e, repository.ReasonAccount, nil)
 	case err == nil:
 		return nil
 	case dead && e.Kind == providers.Doubtful.String():
-		return s.remove(ctx, d, e, repository.ReasonDoubtful, repository.ErrNotFound)
+		return s.remove(ctx, *d, e, repository.ReasonDoubtful, repository.ErrNotFound)
 	case dead:
-		return s.remove(ctx, d, e, repository.ReasonGone, repository.ErrNotFound)
+		return s.remove(ctx, *d, e, repository.ReasonGone, repository.ErrNotFound)
 	}
 	return fmt.Errorf("push: %w", err)
 }
@@ -177,35 +180,41 @@ const eventAccountRemoved = "account-removed"
 // attempt pushes; a call whose second token or credential is of no use goes
 // once more, as an alert to the first token. The entry learns which environment
 // answered.
-func (s *Service) attempt(ctx context.Context, d *repository.Device, n providers.Notification, e *Entry) error {
+func (s *Service) attempt(ctx context.Context, d *repository.Device, n *providers.Notification, e *Entry) error {
 	to := providers.Target{Account: d.Account, Token: d.Token, SecondToken: d.SecondToken,
 		Registered: d.Registered, Accepted: d.LastAccepted, Sandbox: d.Sandbox,
 		Moved: func(to bool) { e.Sandbox = to }}
-	err := s.set.Push(ctx, d.Provider, to, n)
-	if err == nil {
-		return nil
-	}
-	var pe *providers.Error
-	if !errors.As(err, &pe) || !pe.Second {
+	err := s.set.Push(ctx, d.Provider, to, *n)
+	if err == nil || !s.instead(ctx, d, n, e, err) {
 		return err
 	}
+	to.SecondToken = ""
+	return s.set.Push(ctx, d.Provider, to, *n)
+}
+
+// instead reports whether a push that failed is to go to the first token, and
+// notes what became of it.
+func (s *Service) instead(ctx context.Context, d *repository.Device, n *providers.Notification, e *Entry, err error) bool {
+	var pe *providers.Error
+	if !errors.As(err, &pe) || !pe.Second {
+		return false
+	}
 	switch {
-	case s.dead(*d, err):
-		s.warn(*d, n.ID, err)
+	case s.dead(d, err):
+		s.warn(d, n.ID, err)
 		if err := s.clearSecondToken(ctx, *d); err != nil {
 			s.log.Warn("second token kept", "account", d.Account, "err", err)
 		}
 		d.SecondToken = ""
 	case pe.Kind == providers.Unauthorized, pe.Kind == providers.Refused:
-		s.warn(*d, n.ID, err)
+		s.warn(d, n.ID, err)
 	default:
-		return err
+		return false
 	}
 	first := *e
 	first.end(err)
-	s.journal.add(d.Provider, first)
-	to.SecondToken = ""
-	return s.set.Push(ctx, d.Provider, to, n)
+	s.journal.add(d.Provider, &first)
+	return true
 }
 
 // clearSecondToken forgets a dead second token, but in careful mode.
@@ -220,7 +229,7 @@ func (s *Service) clearSecondToken(ctx context.Context, d repository.Device) err
 // dead reports whether an answer is taken as proof that the token is dead. Not
 // when the device was registered again after its push service says it died, and
 // a doubtful answer only while the provider is trusted.
-func (s *Service) dead(d repository.Device, err error) bool {
+func (s *Service) dead(d *repository.Device, err error) bool {
 	if err == nil {
 		return false
 	}
@@ -269,7 +278,7 @@ func (s *Service) remove(ctx context.Context, d repository.Device, e *Entry, why
 
 // warn writes the line that every push has that ends other than accepted, though
 // not more than one a minute for each provider and reason.
-func (s *Service) warn(d repository.Device, id string, err error) {
+func (s *Service) warn(d *repository.Device, id string, err error) {
 	ok, before := s.quiet.let(d.Provider+" "+reason(err), now())
 	if !ok {
 		return
@@ -280,7 +289,7 @@ func (s *Service) warn(d repository.Device, id string, err error) {
 
 // tellNotStored writes the line of an outcome that the store did not take, though
 // not more than one a minute: on a full disk it takes none.
-func (s *Service) tellNotStored(d repository.Device, err error) {
+func (s *Service) tellNotStored(d *repository.Device, err error) {
 	if ok, before := s.quiet.let("outcome", now()); ok {
 		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err, "before", before)
 	}

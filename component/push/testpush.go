@@ -44,14 +44,14 @@ func (s *Service) SendTest(ctx context.Context, service, account, id, text strin
 }
 
 func (s *Service) testOne(ctx context.Context, d repository.Device, text string) TestResult {
-	n := providers.Notification{Account: d.Account, Sender: d.Service, Body: text, Priority: providers.High}
+	n := &providers.Notification{Account: d.Account, Sender: d.Service, Body: text, Priority: providers.High}
 	e, err := s.send(ctx, &d, n)
 	e.Content = "test notification"
 	// The outcome of the publish that this is none of does not matter.
-	_ = s.settle(ctx, d, &e, "", err)
+	_ = s.settle(ctx, &d, e, "", err)
 	s.journal.add(d.Provider, e)
 	if e.Removed != "" {
 		s.TellGone(ctx, d)
 	}
-	return TestResult{DeviceID(d), e}
+	return TestResult{DeviceID(d), *e}
 }

@@ -1,10 +1,8 @@
 package apns
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -27,9 +25,6 @@ const (
 	priorityNow   = 10
 	prioritySaver = 5 // the only one for background pushes
 )
-
-// usualPayload is the room that most payloads find, in bytes.
-const usualPayload = 512
 
 const (
 	// leastAlert is what stays of an alert, in characters, when the payload is
@@ -61,26 +56,6 @@ type message struct {
 	payload    []byte
 }
 
-// content is the push payload. The keys beside aps are those that Siskin reads.
-type content struct {
-	Aps       aps    `json:"aps"`
-	Account   string `json:"account"`
-	Unread    *int   `json:"unread-messages,omitempty"`
-	Sender    string `json:"sender,omitempty"`
-	Body      string `json:"body,omitempty"`
-	Nickname  string `json:"nickname,omitempty"`
-	Encrypted string `json:"encrypted,omitempty"`
-	IV        string `json:"iv,omitempty"`
-}
-
-type aps struct {
-	Alert     string `json:"alert,omitempty"`
-	Mutable   int    `json:"mutable-content,omitempty"`
-	Sound     string `json:"sound,omitempty"`
-	Category  string `json:"category,omitempty"`
-	Available int    `json:"content-available,omitempty"`
-}
-
 // style is what the configuration decides of a push.
 type style struct {
 	topic      string
@@ -93,9 +68,9 @@ type style struct {
 // compose turns a notification into a push. The cases, in their order, are the
 // decision table of the reference (xmpp §7.4). Never are an alert and
 // content-available combined: Siskin would show the message twice.
-func (s *style) compose(to providers.Target, n providers.Notification, now time.Time) message {
-	m := message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
-	c := content{Account: n.Account}
+func (s *style) compose(to *providers.Target, n *providers.Notification, now time.Time) *message {
+	m := &message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
+	c := &content{Account: n.Account}
 	switch {
 	case s.guide:
 		return s.literally(m, n)
@@ -114,20 +89,21 @@ func (s *style) compose(to providers.Target, n providers.Notification, now time.
 		if m.payload = encode(c); len(m.payload) <= maxVoIPPayload {
 			return m
 		}
-		to.SecondToken = "" // too large to ring: the alert at least
-		return s.compose(to, n, now)
+		alert := *to
+		alert.SecondToken = "" // too large to ring: the alert at least
+		return s.compose(&alert, n, now)
 	case silent(n):
 		m.background()
 		c.Aps.Available = 1
-		s.fill(&c, n)
+		s.fill(c, n)
 		c.Body, c.Nickname = "", "" // the app would show a notification of its own
 	default:
 		c.Aps = aps{Mutable: 1, Sound: "default", Category: "MESSAGE"}
-		s.fill(&c, n)
+		s.fill(c, n)
 		c.Aps.Alert = s.alertOf(n, c.Body)
 		m.alert(n)
 	}
-	m.payload = s.fit(c, n)
+	m.payload = s.fit(c)
 	return m
 }
 
@@ -141,20 +117,20 @@ func (s *style) expires(now time.Time) time.Time {
 // isCall reports whether the push rings: a call's proposal that the device can
 // decrypt, to its second token. Anything else as a VoIP push shows a phantom
 // call, and iOS stops delivering them.
-func (s *style) isCall(to providers.Target, n providers.Notification) bool {
+func (s *style) isCall(to *providers.Target, n *providers.Notification) bool {
 	return s.calls && to.SecondToken != "" && n.Rings()
 }
 
 // proposal reports whether a call is offered, as far as the publish tells.
-func proposal(n providers.Notification) bool {
+func proposal(n *providers.Notification) bool {
 	return n.Call == nil || n.Call.Meet || n.Call.Action == "" || n.Call.Action == "propose"
 }
 
 // silent reports whether the push only wakes the app: low priority, or a call
 // that has ended.
-func silent(n providers.Notification) bool { return !n.Urgent() || !proposal(n) }
+func silent(n *providers.Notification) bool { return !n.Urgent() || !proposal(n) }
 
-func (m *message) alert(n providers.Notification) {
+func (m *message) alert(n *providers.Notification) {
 	m.pushType, m.priority = typeAlert, priorityNow
 	// A repeat after an unknown outcome replaces instead of doubling.
 	m.collapse = cmp.Or(n.Collapse, n.ID)
@@ -168,7 +144,7 @@ func (m *message) background() { m.pushType, m.priority = typeBackground, priori
 
 // fill puts in what the notification holds. Beside a cipher text nothing else
 // goes along: the client chose to hide it.
-func (s *style) fill(c *content, n providers.Notification) {
+func (s *style) fill(c *content, n *providers.Notification) {
 	c.Unread = n.Count
 	if n.Encrypted != nil {
 		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
@@ -178,7 +154,7 @@ func (s *style) fill(c *content, n providers.Notification) {
 }
 
 // alertOf is the text that is shown when the app does not make its own.
-func (s *style) alertOf(n providers.Notification, body string) string {
+func (s *style) alertOf(n *providers.Notification, body string) string {
 	if n.Encrypted != nil || body == "" {
 		return s.alertText
 	}
@@ -190,7 +166,7 @@ func (s *style) alertOf(n providers.Notification, body string) string {
 
 // nameOf is a short name of the sender: the nickname in a group chat, else what
 // stands in front of the @.
-func nameOf(n providers.Notification) string {
+func nameOf(n *providers.Notification) string {
 	if n.Nickname != "" {
 		return n.Nickname
 	}
@@ -205,10 +181,13 @@ func nameOf(n providers.Notification) string {
 // fit encodes the payload and takes away until it has the size: first from the
 // end of the alert, which most apps replace by what they make of the body, then
 // from the body's, then the sender, then the cipher text; the account stays.
-func (s *style) fit(c content, n providers.Notification) []byte {
-	c.shorten(&c.Aps.Alert, leastAlert)
-	c.shorten(&c.Body, 0)
+func (s *style) fit(c *content) []byte {
 	payload := encode(c)
+	if len(payload) > maxPayload {
+		c.shorten(&c.Aps.Alert, leastAlert)
+		c.shorten(&c.Body, 0)
+		payload = encode(c)
+	}
 	if len(payload) > maxPayload {
 		c.Sender, c.Nickname = "", ""
 		if c.Aps.Alert != "" {
@@ -227,7 +206,7 @@ func (s *style) fit(c content, n providers.Notification) []byte {
 // so many characters, until the payload has the size.
 func (c *content) shorten(text *string, least int) {
 	rest := []rune(strings.TrimSuffix(*text, "…"))
-	for over := len(encode(*c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(*c)) - maxPayload {
+	for over := len(encode(c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(c)) - maxPayload {
 		rest = rest[:max(least, len(rest)-1-over/mostOfCharacter)]
 		if *text = string(rest) + "…"; len(rest) == 0 {
 			*text = ""
@@ -236,21 +215,9 @@ func (c *content) shorten(text *string, least int) {
 }
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.
-func (s *style) literally(m message, n providers.Notification) message {
-	c := content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
+func (s *style) literally(m *message, n *providers.Notification) *message {
+	c := &content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
 	m.background()
-	m.payload = s.fit(c, n)
+	m.payload = s.fit(c)
 	return m
-}
-
-// encode writes the push payload. It is no HTML: what that would escape stays as
-// it is, and takes a byte instead of six.
-func encode(c content) []byte {
-	var b bytes.Buffer
-	b.Grow(usualPayload)
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	// A struct of strings and numbers always becomes JSON.
-	_ = e.Encode(c)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }

@@ -58,7 +58,7 @@ func TestCompose(t *testing.T) {
 				to.SecondToken = ""
 			}
 			tc.n.ID, tc.n.Account = pushID, account
-			m := s.compose(to, tc.n, when)
+			m := s.compose(&to, &tc.n, when)
 			which := "first"
 			if m.second {
 				which = "second"
@@ -107,7 +107,8 @@ func TestSizes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n.ID, n.Account = pushID, account
-			m := s.compose(target(), n, when)
+			to := target()
+			m := s.compose(&to, &n, when)
 			limit := maxPayload
 			if m.pushType == typeVoIP {
 				limit = maxVoIPPayload
@@ -115,7 +116,7 @@ func TestSizes(t *testing.T) {
 			if len(m.payload) > limit {
 				t.Errorf("%s payload of %d bytes", m.pushType, len(m.payload))
 			}
-			c := decode(t, m)
+			c := decode(t, *m)
 			if c["account"] != account {
 				t.Error("the account is gone")
 			}

@@ -158,14 +158,14 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 		return &providers.Error{Kind: providers.Unauthorized, Err: cmp.Or(p.broken, errNoCertificate)}
 	}
 	began := time.Now()
-	m := s.style.compose(to, n, began)
+	m := s.style.compose(&to, &n, began)
 	if err := checkToken(m.token); err != nil {
 		return &providers.Error{Kind: providers.Doubtful, Second: m.second, Reason: reasonBadToken, Err: err}
 	}
 	sandbox := s.sandbox || to.Sandbox
-	err := s.send(ctx, sandbox, &m)
+	err := s.send(ctx, sandbox, m)
 	if err != nil && s.fallback && err.Reason == reasonBadToken {
-		other := s.send(ctx, !sandbox, &m)
+		other := s.send(ctx, !sandbox, m)
 		if other == nil && to.Moved != nil {
 			to.Moved(!sandbox)
 		}
@@ -175,7 +175,7 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 		}
 	}
 	if p.log.Enabled(ctx, slog.LevelDebug) {
-		p.debug(&m, err, time.Since(began))
+		p.debug(m, err, time.Since(began))
 	}
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sideshow/apns2"
@@ -27,6 +28,7 @@ type client struct {
 	// default they are made here, the same to the letter (a test compares them):
 	// apns2 and http.Client cost as much again as the way through h2.
 	library *apns2.Client
+	free    sync.Pool // of *exchange, but not with the library, which may hold on to a request
 }
 
 // newClient makes a client on a transport. apns2's own constructor is not used:
@@ -41,6 +43,25 @@ func newClient(address string, t *h2.Transport, library bool) *client {
 	return c
 }
 
+// exchange begins one for a push; done takes it back.
+func (c *client) exchange(m *message) *exchange {
+	x, ok := c.free.Get().(*exchange)
+	if !ok {
+		x = &exchange{sent: make(http.Header, 8)}
+	}
+	x.m = m
+	return x
+}
+
+func (c *client) done(x *exchange) {
+	if c.library != nil {
+		return
+	}
+	clear(x.sent)
+	*x = exchange{sent: x.sent}
+	c.free.Put(x)
+}
+
 // push makes the request of an exchange and notes the answer in it.
 func (c *client) push(ctx context.Context, x *exchange) error {
 	if c.library != nil {
@@ -49,7 +70,8 @@ func (c *client) push(ctx context.Context, x *exchange) error {
 		return err
 	}
 	req := c.form.WithContext(ctx)
-	req.URL = &url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
+	x.url = url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
+	req.URL = &x.url
 	_, err := x.over(c.transport, req)
 	return err
 }
@@ -62,6 +84,10 @@ func (c *client) push(ctx context.Context, x *exchange) error {
 type exchange struct {
 	m     *message
 	token string // the provider token; empty with certificates
+
+	url    url.URL
+	sent   http.Header // its values are parts of the next
+	values [8]string
 
 	status int
 	header http.Header
@@ -79,17 +105,17 @@ func (x *exchange) headers() http.Header {
 	if !x.m.expiration.IsZero() {
 		expiration = strconv.FormatInt(x.m.expiration.Unix(), 10)
 	}
-	values := []string{"application/json; charset=utf-8", x.m.topic, x.m.pushType, strconv.Itoa(x.m.priority), expiration, x.m.id, x.m.collapse}
-	h := make(http.Header, len(values)+1)
-	for i, name := range [...]string{"Content-Type", "Apns-Topic", "Apns-Push-Type", "Apns-Priority", "Apns-Expiration", "Apns-Id", "Apns-Collapse-Id"} {
-		if values[i] != "" {
-			h[name] = values[i : i+1 : i+1]
+	bearer := ""
+	if x.token != "" {
+		bearer = "bearer " + x.token
+	}
+	x.values = [...]string{"application/json; charset=utf-8", x.m.topic, x.m.pushType, strconv.Itoa(x.m.priority), expiration, x.m.id, x.m.collapse, bearer}
+	for i, name := range [...]string{"Content-Type", "Apns-Topic", "Apns-Push-Type", "Apns-Priority", "Apns-Expiration", "Apns-Id", "Apns-Collapse-Id", "Authorization"} {
+		if x.values[i] != "" {
+			x.sent[name] = x.values[i : i+1 : i+1]
 		}
 	}
-	if x.token != "" {
-		h["Authorization"] = []string{"bearer " + x.token}
-	}
-	return h
+	return x.sent
 }
 
 // over sends the request with the push's headers and payload, and notes the
@@ -135,18 +161,20 @@ func (s *sender) send(ctx context.Context, sandbox bool, m *message) *providers.
 }
 
 func (s *sender) request(ctx context.Context, sandbox bool, m *message) *providers.Error {
-	c := s.first
+	with := s.first
 	if m.second {
-		c = s.second
+		with = s.second
 	}
-	x := &exchange{m: m}
+	c := with.in(sandbox)
+	x := c.exchange(m)
+	defer c.done(x)
 	if s.tokens != nil {
 		var err error
 		if x.token, err = s.tokens.get(); err != nil {
 			return &providers.Error{Kind: providers.Unauthorized, Err: err}
 		}
 	}
-	err := c.in(sandbox).push(ctx, x)
+	err := c.push(ctx, x)
 	if x.status == 0 {
 		return unanswered(err)
 	}

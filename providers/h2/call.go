@@ -34,10 +34,14 @@ type call struct {
 
 // Body is a request's body of bytes that are not changed until the answer is
 // there: the transport sends them without a copy.
-func Body(b []byte) io.ReadCloser { return &body{Reader: bytes.NewReader(b), bytes: b} }
+func Body(b []byte) io.ReadCloser {
+	k := &body{bytes: b}
+	k.Reset(b)
+	return k
+}
 
 type body struct {
-	*bytes.Reader
+	bytes.Reader
 	bytes []byte
 }
 

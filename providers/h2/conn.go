@@ -51,7 +51,8 @@ type conn struct {
 	born   time.Time
 	useful atomic.Bool // an answer has come
 	framer *http2.Framer
-	in     names // of the reading goroutine
+	head   *head // of the reading goroutine
+	in     names // also
 
 	// The pool's mu guards these.
 	active   int  // requests that have a place
@@ -124,8 +125,7 @@ func newConn(p *pool, nc net.Conn) *conn {
 	c.framer = http2.NewFramer(nil, bufio.NewReaderSize(patient{c}, 32<<10))
 	c.framer.SetMaxReadFrameSize(16384)
 	c.framer.SetReuseFrames()
-	c.framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	c.framer.MaxHeaderListSize = maxList
+	c.head = newHead()
 	c.writer = http2.NewFramer(sink{c}, nil)
 	c.encoder = hpack.NewEncoder(&c.block)
 	return c

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 // known reports whether a stream has been used. One that has not is the
@@ -22,22 +21,27 @@ func (c *conn) known(id uint32) error {
 	return nil
 }
 
-func (c *conn) headersFrame(f *http2.MetaHeadersFrame) error {
-	status, err := strconv.Atoi(f.PseudoValue("status"))
-	valid := err == nil && status >= 100 && status <= 999 && !f.Truncated
+// headersFrame acts on an answer's headers, or on what follows its body.
+func (c *conn) headersFrame(whole bool, err error) error {
+	if !whole || err != nil {
+		return err
+	}
+	f := c.head
+	status, err := strconv.Atoi(f.status)
+	valid := err == nil && status >= 100 && status <= 999 && !f.full
 	var header http.Header
 	if valid {
-		header = c.header(f.RegularFields())
+		header = c.header(f.fields)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k := c.streams[f.StreamID]
+	k := c.streams[f.stream]
 	switch {
 	case k == nil:
-		return c.known(f.StreamID)
+		return c.known(f.stream)
 	case k.status != 0: // trailers, which say nothing
-	case !valid, status < 200 && f.StreamEnded():
-		return http2.StreamError{StreamID: f.StreamID, Code: http2.ErrCodeProtocol}
+	case !valid, status < 200 && f.ends:
+		return http2.StreamError{StreamID: f.stream, Code: http2.ErrCodeProtocol}
 	case status < 200:
 		return nil // interim (RFC 9110 section 15.2)
 	default:
@@ -45,7 +49,7 @@ func (c *conn) headersFrame(f *http2.MetaHeadersFrame) error {
 		c.useful.Store(true)
 		c.heard = time.Now()
 	}
-	if f.StreamEnded() {
+	if f.ends {
 		c.complete(k)
 	}
 	return nil
@@ -222,23 +226,4 @@ func (c *conn) setting(s http2.Setting) error {
 		}
 	}
 	return nil
-}
-
-// header makes an answer's headers, with one allocation for all values.
-func (c *conn) header(fields []hpack.HeaderField) http.Header {
-	h := make(http.Header, len(fields))
-	values := make([]string, len(fields))
-	for i, f := range fields {
-		n, ok := c.in[f.Name]
-		if !ok {
-			n = c.in.remember(f.Name, name{text: http.CanonicalHeaderKey(f.Name)})
-		}
-		values[i] = f.Value
-		if old := h[n.text]; old != nil {
-			h[n.text] = append(old, f.Value)
-			continue
-		}
-		h[n.text] = values[i : i+1 : i+1]
-	}
-	return h
 }

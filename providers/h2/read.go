@@ -57,8 +57,10 @@ func (c *conn) end(err error) {
 // frame acts on one frame. The error is one of http2's.
 func (c *conn) frame(f http2.Frame) error {
 	switch f := f.(type) {
-	case *http2.MetaHeadersFrame:
-		return c.headersFrame(f)
+	case *http2.HeadersFrame:
+		return c.headersFrame(c.head.begin(f))
+	case *http2.ContinuationFrame: // the framer sees to their order
+		return c.headersFrame(c.head.part(f.HeaderBlockFragment(), f.HeadersEnded()))
 	case *http2.DataFrame:
 		return c.dataFrame(f)
 	case *http2.RSTStreamFrame:
