@@ -107,29 +107,33 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 // called before Start.
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
-// maxReaders is the number of reading connections to an embedded database. Each
-// has a cache of its own, of so many kB at most: the inner pages of the indexes
-// of a million devices.
+// The caches of the connections to an embedded database, in kB at most: that of
+// the look-ups holds the inner pages of several million devices, that of the
+// writer those of its indexes.
 const (
-	maxReaders = 4
-	cacheSize  = 16000
+	cacheSize  = 8000
+	smallCache = 2000 // of all other questions
 )
+
+// readers is how many connections read an embedded database at a time: it works
+// in this process.
+func readers() int { return min(4, runtime.NumCPU()) }
 
 func (ds *DataSource) openSQLite(home string) (err error) {
 	if !filepath.IsAbs(ds.loc.file) {
 		ds.loc.file = filepath.Join(home, ds.loc.file)
 	}
 	dsn := "file:" + strings.NewReplacer("%", "%25", "#", "%23", "?", "%3f").Replace(ds.loc.file) +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-" + strconv.Itoa(cacheSize) + ")"
-	if ds.read, err = sql.Open("sqlite", dsn); err != nil {
+		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)"
+	cache := func(kB int) string { return "&_pragma=cache_size(-" + strconv.Itoa(kB) + ")" }
+	if ds.read, err = sql.Open("sqlite", dsn+cache(smallCache)); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	if ds.write, err = sql.Open("sqlite", dsn+"&_txlock=immediate"); err != nil {
+	if ds.write, err = sql.Open("sqlite", dsn+cache(cacheSize)+"&_txlock=immediate"); err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	readers := min(maxReaders, runtime.NumCPU())
-	ds.read.SetMaxOpenConns(readers)
-	ds.read.SetMaxIdleConns(readers)
+	ds.read.SetMaxOpenConns(readers())
+	ds.read.SetMaxIdleConns(readers())
 	ds.write.SetMaxOpenConns(1)
 	ds.places = make(chan struct{}, 256)
 	return nil

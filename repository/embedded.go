@@ -89,7 +89,7 @@ func (rs *nodeReaders) take() *nodeReader {
 		rs.free = rs.free[:n-1]
 		return r
 	}
-	if rs.open == maxReaders {
+	if rs.open == readers() {
 		return nil
 	}
 	rs.open++

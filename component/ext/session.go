@@ -138,6 +138,7 @@ func (l *link) handle(j job) {
 		defer cancel()
 		l.reply(ctx, answer)
 	}
+	j.q.Free()
 }
 
 // answer calls the handler; a panic there costs one request only.

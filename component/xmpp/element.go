@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"encoding/xml"
+	"sync"
 
 	"mellium.im/xmpp/stanza"
 )
@@ -22,7 +23,11 @@ type Element struct {
 
 	marks []mark // of the payload's elements
 	iq    IQ
+	home  *sync.Pool // of the reader that it came from
 }
+
+// largePayload is the size above which a payload's memory is not kept, in bytes.
+const largePayload = 8 << 10
 
 // IQ returns the element as an IQ, or nil when it is none.
 func (e *Element) IQ() *IQ {
@@ -30,7 +35,7 @@ func (e *Element) IQ() *IQ {
 		return nil
 	}
 	e.iq = IQ{From: e.From, To: e.To, ID: e.ID, Lang: e.Lang, Type: stanza.IQType(e.Type),
-		Name: e.Child, Children: e.Children, Payload: e.Payload, marks: e.marks}
+		Name: e.Child, Children: e.Children, Payload: e.Payload, marks: e.marks, element: e}
 	return &e.iq
 }
 

@@ -35,7 +35,22 @@ type IQ struct {
 	// Error is what an answer of type error says, beside the payload.
 	Error *stanza.Error
 
-	marks []mark // of the payload's elements, if it came from a stream
+	marks   []mark   // of the payload's elements, if it came from a stream
+	element *Element // the same
+}
+
+// Free gives the memory of a request that came from a stream back for those to
+// come. The request, its payload, and an answer that repeats it must not be used
+// any more; its texts may be.
+func (q *IQ) Free() {
+	e := q.element
+	if e == nil || e.home == nil {
+		return
+	}
+	home := e.home
+	if e.home = nil; cap(e.Payload) <= largePayload {
+		home.Put(e)
+	}
 }
 
 var _ Stanza = (*IQ)(nil)

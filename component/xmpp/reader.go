@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
+	"sync"
 
 	"mellium.im/xmpp/stream"
 )
@@ -51,6 +51,8 @@ type reader struct {
 	marks []mark // of the elements in a stanza
 
 	chars []byte // scratch for the texts of one element
+
+	spare sync.Pool // of *Element, given back with [IQ.Free]
 }
 
 func newReader(r io.Reader) *reader { return &reader{scan: scanner{in: r, outside: true}} }
@@ -124,7 +126,8 @@ func (r *reader) element(t *token) (*Element, error) {
 		r.ns.leave(stanzaDepth)
 		r.scan.outside = true
 	}()
-	e := &Element{TooLarge: t.large}
+	e := r.fresh()
+	e.TooLarge = t.large
 	if err := r.ns.enter(t, stanzaDepth); err != nil {
 		return nil, err
 	}
@@ -163,9 +166,19 @@ func (r *reader) element(t *token) (*Element, error) {
 	if e.Children == 0 {
 		e.Text = string(r.chars[:min(len(r.chars), maxText)])
 	} else if !e.TooLarge {
-		e.marks = slices.Clone(r.marks)
+		e.marks = append(e.marks, r.marks...)
 	}
 	return e, nil
+}
+
+// fresh returns an empty element, with the memory of an old one.
+func (r *reader) fresh() *Element {
+	e, ok := r.spare.Get().(*Element)
+	if !ok {
+		return &Element{home: &r.spare}
+	}
+	*e = Element{home: &r.spare, Payload: e.Payload[:0], marks: e.marks[:0]}
+	return e
 }
 
 // start begins an element inside a stanza, whose tag is at a place in the
@@ -285,8 +298,8 @@ func (r *reader) complete(e *Element) {
 		}
 	}
 	r.settle(len(e.Payload), len(extra))
-	if len(extra) == 0 && e.Payload == nil {
-		e.Payload = bytes.Clone(child)
+	if len(extra) == 0 {
+		e.Payload = append(e.Payload, child...)
 		return
 	}
 	e.Payload = append(e.Payload, child[:r.tag]...)
