@@ -48,7 +48,7 @@ func (ds *DataSource) transact(ctx context.Context, do func(context.Context, ses
 // ctx ends: a lock's deadlock several times, a dead connection twice, on
 // another host where there are several. The first try has a context that never
 // ends, which spares a goroutine for each query: it is bounded by the limits of
-// the connection.
+// the connection (to connect, and to answer), unless ctx ends about as soon.
 func (ds *DataSource) again(ctx context.Context, do func(context.Context) error) error {
 	if err := ds.enter(ctx); err != nil {
 		return err
@@ -56,6 +56,9 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 	defer ds.leave()
 	lost := 0
 	limited := context.WithoutCancel(ctx)
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < 2*ds.queryTime() && ds.engine != sqliteEngine {
+		limited = ctx
+	}
 	cancel := context.CancelFunc(nil)
 	for tries := 1; ; tries++ {
 		err := do(limited)

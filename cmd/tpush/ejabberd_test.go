@@ -23,6 +23,11 @@ listen:
     module: ejabberd_service
     hosts:
       push.a.test: { password: "s3cret" }
+  - port: %[3]d
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    hosts:
+      load.a.test: { password: "s3cret" }
 auth_method: internal
 modules:
   mod_disco: {}
@@ -56,9 +61,9 @@ func startEjabberd(t *testing.T) *server {
 	if err := os.Chmod(folder, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	s := &server{clients: freePort(t), components: freePort(t), folder: folder, log: "ejabberd.log"}
+	s := &server{clients: freePort(t), components: freePort(t), load: freePort(t), folder: folder, log: "ejabberd.log"}
 	config := filepath.Join(folder, "ejabberd.yml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, ejabberdConfig, s.clients, s.components), 0o644); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, ejabberdConfig, s.clients, s.components, s.load), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "inetrc"), fmt.Appendf(nil, ejabberdNames, serveNames(t)), 0o644); err != nil {

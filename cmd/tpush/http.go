@@ -163,7 +163,7 @@ func shown(c *beans.Context) (*web.Program, error) {
 				name = bound[k.Domain].name
 			}
 			out = append(out, web.Connection{Component: name, Domain: k.Domain, Server: k.Address, Live: k.Live, Connects: k.Connects, Since: k.Since, Single: k.Single,
-				Failure: k.Failure, FailureAt: k.FailureAt})
+				TurnedAway: k.TurnedAway, Failure: k.Failure, FailureAt: k.FailureAt})
 		}
 		return out
 	}

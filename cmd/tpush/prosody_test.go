@@ -43,12 +43,15 @@ VirtualHost "a.test"
   push_notification_with_sender = true
 Component "push.a.test"
   component_secret = "s3cret"
+Component "load.a.test"
+  component_secret = "s3cret"
 `
 
 // server is a running XMPP server with the accounts alice and bob at a.test, and
 // a component push.a.test.
 type server struct {
 	clients, components int // ports
+	load                int // port for the component load.a.test
 	folder, log         string
 	start               func() *exec.Cmd
 	quit                func()                         // asks it to end; nil: by a signal
@@ -134,6 +137,7 @@ func startProsody(t *testing.T) *server {
 	t.Helper()
 	needProgram(t, "prosody")
 	s := &server{clients: freePort(t), components: freePort(t), folder: t.TempDir(), log: "prosody.log"}
+	s.load = s.components
 	config := filepath.Join(s.folder, "prosody.cfg.lua")
 	if err := os.WriteFile(config, fmt.Appendf(nil, prosodyConfig, s.folder, s.clients, s.components), 0o600); err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type link struct {
 	draining bool           // guarded by mu
 	readers  sync.WaitGroup // goroutines that read a stream and start handlers
 	workers  *workers       // handlers
+	turned   atomic.Int64   // requests turned away
 	drained  chan struct{}  // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
@@ -274,7 +275,7 @@ func (l *link) state() Connection {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c := Connection{Domain: l.item.Domain, Address: l.address, Live: len(l.live), Single: l.single, Connects: l.connects,
-		Failure: l.failure, FailureAt: l.failedAt}
+		TurnedAway: int(l.turned.Load()), Failure: l.failure, FailureAt: l.failedAt}
 	if len(l.live) > 0 {
 		c.Since = l.live[0].since
 	}

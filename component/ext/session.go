@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// slotWait is how long a reader waits for a slot before it answers that we
-	// are busy. ejabberd ends a component with more than 10,000 stanzas waiting.
-	slotWait = 5 * time.Second
 	// answerTime is how long an answer is of use: ejabberd gives up after 32 s.
 	answerTime = 32 * time.Second
+	// workTime is how long a request may be worked on from when it was read, the
+	// wait for a slot included. What is left of answerTime is for its outcome.
+	workTime = 26 * time.Second
 )
 
 // session opens one stream and serves it until it ends. It returns how long the
@@ -63,26 +63,30 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (live
 	return time.Since(c.since), err
 }
 
-// hear notes that something came.
-func (c *conn) hear() {
-	c.alive()
+// hear notes that something came, and returns when that is: now.
+func (c *conn) hear() time.Time {
 	c.heard.Store(true)
+	return c.alive()
 }
 
-func (c *conn) alive() { c.seen.Store(time.Now().UnixNano()) }
+func (c *conn) alive() time.Time {
+	now := time.Now()
+	c.seen.Store(now.UnixNano())
+	return now
+}
 
 func (c *conn) silent() time.Duration { return time.Since(time.Unix(0, c.seen.Load())) }
 
 // read takes stanzas until the stream ends. Only requests are answered:
 // presence, messages, answers and errors never are.
 func (l *link) read(work context.Context, c *conn) error {
-	busy := false
+	works := shift{work: work}
 	for {
 		el, err := c.stream.Read()
 		if err != nil {
 			return err
 		}
-		c.hear()
+		came := c.hear()
 		q := el.IQ()
 		if q == nil || l.ext.probes.back(q.ID) || q.Answer() || q.From == "" {
 			// Without from: Tigase's bind requests before the handshake's end.
@@ -101,40 +105,36 @@ func (l *link) read(work context.Context, c *conn) error {
 			c.stream.Write(q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "the type of an iq is get, set, result or error")))
 			continue
 		}
-		if busy = !l.ext.takeSlot(busy); busy {
-			c.stream.Write(q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
-			continue
-		}
-		l.workers.do(job{work, c, q})
+		l.begin(job{l, work, works.at(came), came, c, q})
 	}
 }
 
-// takeSlot waits for a slot, unless none came the last time.
-func (e *Ext) takeSlot(busy bool) bool {
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	default:
+// begin has a request worked on when a slot is free for it.
+func (l *link) begin(j job) {
+	l.workers.under.Add(1)
+	switch l.ext.backlog.enter(j) {
+	case starts:
+		l.workers.do(j)
+	case turnedAway:
+		l.turnAway(j)
+		l.workers.under.Done()
 	}
-	if busy {
-		return false
-	}
-	t := time.NewTimer(slotWait)
-	defer t.Stop()
-	select {
-	case e.slots <- struct{}{}:
-		return true
-	case <-t.C:
-		return false
-	}
+}
+
+// turnAway answers a request that is not worked on.
+func (l *link) turnAway(j job) {
+	l.turned.Add(1)
+	// An answer that a broken connection cannot take is of no more use than none.
+	_ = j.from.stream.Write(j.q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 }
 
 func (l *link) handle(j job) {
-	came := time.Now()
-	answer := l.answer(j.work, j.q)
-	<-l.ext.slots
+	answer := l.answer(j.ctx, j.q)
+	if next, ok := l.ext.backlog.leave(); ok {
+		next.link.workers.do(next)
+	}
 	if j.from.stream.Write(answer) != nil {
-		ctx, cancel := context.WithDeadline(j.work, came.Add(answerTime))
+		ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
 		defer cancel()
 		l.reply(ctx, answer)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tpush/tpush/component/xmpp"
 )
@@ -12,11 +13,33 @@ import (
 // grown already, which costs a new goroutine as much as a push's JSON does.
 const maxIdle = 256
 
-// job is a request to be answered, and where it came from.
+// job is a request to be answered, when and where it came from.
 type job struct {
-	work context.Context
+	link *link
+	work context.Context // ends when nobody waits for any answer any more
+	ctx  context.Context // ends when the handler is to be done, too
+	came time.Time
 	from *conn
 	q    *xmpp.IQ
+}
+
+// shift hands out the contexts that bound the work on requests. Those that come
+// within a second share one: one for each costs as much as reading the stanza.
+type shift struct {
+	work  context.Context
+	ctx   context.Context
+	until time.Time // when the next begins
+}
+
+// at returns the context of a request that came at a time: it ends workTime after
+// that, or up to a second sooner.
+func (s *shift) at(came time.Time) context.Context {
+	if !came.Before(s.until) {
+		ctx, cancel := context.WithDeadline(s.work, came.Add(workTime))
+		context.AfterFunc(ctx, cancel) // nobody ends it before its time
+		s.ctx, s.until = ctx, came.Add(time.Second)
+	}
+	return s.ctx
 }
 
 // workers are the goroutines that handle a link's requests: one that waits, else
@@ -25,15 +48,14 @@ type workers struct {
 	handle func(job)
 	jobs   chan job
 	idle   atomic.Int32
-	under  sync.WaitGroup // jobs
+	under  sync.WaitGroup // jobs, those that wait too
 	all    sync.WaitGroup // goroutines
 }
 
 func newWorkers(handle func(job)) *workers { return &workers{handle: handle, jobs: make(chan job)} }
 
-// do has a job done.
+// do has a job done, which was added to those under way.
 func (w *workers) do(j job) {
-	w.under.Add(1)
 	select {
 	case w.jobs <- j:
 	default:

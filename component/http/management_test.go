@@ -132,6 +132,7 @@ func TestMetrics(t *testing.T) {
 		`tpush_push_duration_seconds_count{provider="fcm-http-v1"} `,
 		`tpush_component_connections{domain="push.example.com",server="xmpp1.example.com:5347"} 2`,
 		`tpush_component_connects_total{domain="push.example.com",server="xmpp2.example.com:5347"} 5`,
+		`tpush_requests_turned_away_total{domain="push.example.com",server="xmpp2.example.com:5347"} 7`,
 		fmt.Sprintf(`tpush_certificate_expiry_timestamp_seconds{kind="messages",provider="tigase:messenger:apns:1"} %.9e`, float64(o.providers[0].Expires.Unix()))[:70],
 		`tpush_provider_devices{provider="fcm-http-v1"} 7310`,
 		`tpush_provider_trusted{kind="messages",provider="fcm-http-v1"} 1`,

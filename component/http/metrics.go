@@ -43,6 +43,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		labels := []stats.Label{{Name: "server", Value: k.Server}, {Name: "domain", Value: k.Domain}}
 		gauge("component_connections", "Connections to the XMPP server that are up.", float64(k.Live), labels...)
 		out <- metricOf(stats.Sample{Metric: "component_connects_total", Help: "Connections to the XMPP server that were made.", Labels: labels, Value: float64(k.Connects)})
+		out <- metricOf(stats.Sample{Metric: "requests_turned_away_total", Help: "Requests answered as passing failures because more came than could be worked on.", Labels: labels, Value: float64(k.TurnedAway)})
 	}
 	for _, component := range c.program.states(ctx) {
 		for i := range component.providers {

@@ -48,7 +48,7 @@ func newOffice(now time.Time) *office {
 	}
 	o.connections = []Connection{
 		{Component: "push", Domain: "push.example.com", Server: "xmpp1.example.com:5347", Live: 2, Connects: 2, Since: now.Add(-76 * time.Hour)},
-		{Component: "push", Domain: "push.example.com", Server: "xmpp2.example.com:5347", Live: 2, Connects: 5, Since: now.Add(-40 * time.Minute), Failure: "the server closed the stream: system-shutdown", FailureAt: now.Add(-41 * time.Minute)},
+		{Component: "push", Domain: "push.example.com", Server: "xmpp2.example.com:5347", Live: 2, Connects: 5, TurnedAway: 7, Since: now.Add(-40 * time.Minute), Failure: "the server closed the stream: system-shutdown", FailureAt: now.Add(-41 * time.Minute)},
 	}
 	return o
 }

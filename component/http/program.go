@@ -29,10 +29,13 @@ type Connection struct {
 	Server    string // host:port
 	Live      int    // connections that are up
 	Connects  int    // made since the start
-	Since     time.Time
-	Single    bool   // the server takes only one
-	Failure   string // why the last connection ended or was not made; empty: none did
-	FailureAt time.Time
+	// TurnedAway is how many requests were answered as passing failures because
+	// more came than could be worked on.
+	TurnedAway int
+	Since      time.Time
+	Single     bool   // the server takes only one
+	Failure    string // why the last connection ended or was not made; empty: none did
+	FailureAt  time.Time
 }
 
 // Reconnects is how often the connections were lost and made again.

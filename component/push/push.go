@@ -22,8 +22,8 @@ const (
 	// shortTime is what of it needs not be counted: a context that ends costs as
 	// much as reading the stanza.
 	shortTime = time.Second
-	// storeTime is how long the outcome of a push that took all of that may
-	// take to be stored.
+	// storeTime is how long the outcome of a push that took all of that, or nearly,
+	// may take to be stored.
 	storeTime = 5 * time.Second
 )
 
@@ -128,7 +128,7 @@ func (s *Service) pushTo(ctx context.Context, d *repository.Device, n *providers
 // pushOne pushes to one device and does what the outcome asks for.
 func (s *Service) pushOne(ctx context.Context, d *repository.Device, n *providers.Notification) error {
 	e, err := s.send(ctx, d, n)
-	if ctx.Err() != nil {
+	if end, limited := ctx.Deadline(); ctx.Err() != nil || limited && time.Until(end) < storeTime {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 		defer cancel()
@@ -156,7 +156,7 @@ func (s *Service) settle(ctx context.Context, d *repository.Device, e *Entry, ev
 	s.counts.count(e, d.Provider, err, dead)
 	o := repository.Outcome{Time: e.Time, Accepted: e.Accepted, PushID: e.PushID, Sandbox: e.Sandbox, Reason: e.Reason}
 	if err := s.devices.NoteOutcome(ctx, *d, o); err != nil {
-		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err)
+		s.tellNotStored(d, err)
 	}
 	if err != nil {
 		s.warn(d, e.PushID, err)
@@ -285,6 +285,14 @@ func (s *Service) warn(d *repository.Device, id string, err error) {
 	}
 	s.log.Warn("push not accepted", "provider", d.Provider, "account", d.Account, "token", providers.ShortToken(d.Token),
 		"id", id, "err", err, "before", before)
+}
+
+// tellNotStored writes the line of an outcome that the store did not take, though
+// not more than one a minute: on a full disk it takes none.
+func (s *Service) tellNotStored(d *repository.Device, err error) {
+	if ok, before := s.quiet.let("outcome", now()); ok {
+		s.log.Warn("outcome of a push not stored", "account", d.Account, "err", err, "before", before)
+	}
 }
 
 // tellTrouble writes the line of a request that failed for a reason of ours, such

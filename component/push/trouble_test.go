@@ -1,7 +1,9 @@
 package push
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tpush/tpush/providers"
+	"github.com/tpush/tpush/repository"
 	"mellium.im/xmpp/stanza"
 )
 
@@ -60,4 +63,64 @@ func TestNoticesWaitForTheAddress(t *testing.T) {
 			t.Errorf("sent: %q", sent.all)
 		}
 	})
+}
+
+// stuckStore is a store that finds devices and takes no outcome.
+type stuckStore struct {
+	manyDevices
+	full bool // it says so at once; otherwise it hangs
+}
+
+func (s *stuckStore) NoteOutcome(ctx context.Context, _ repository.Device, _ repository.Outcome) error {
+	if s.full {
+		return errors.New("disk full")
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func devicesOfOneNode(n int) (all []repository.Device) {
+	for i := range n {
+		all = append(all, repository.Device{Service: service, Account: "ala@example.com", Node: "n1", Provider: "tigase:messenger:apns:1", Token: fmt.Sprint(i)})
+	}
+	return all
+}
+
+// A store that takes no outcomes does not fill the log.
+func TestOutcomesNotStoredAreLoggedOnce(t *testing.T) {
+	w := newWorld(t, nil)
+	w.service.devices = &stuckStore{manyDevices{w.devices, devicesOfOneNode(3)}, true}
+	for range 3 {
+		if err := w.service.Publish(t.Context(), service, "n1", providers.Notification{Body: "hi"}); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := strings.Count(w.text.String(), "outcome of a push not stored"); n != 1 {
+		t.Errorf("%d lines in the log, want 1:\n%s", n, w.text)
+	}
+}
+
+// However a push service and the store hang, a publish ends soon after the time
+// that the request has: 26 s from when it was read, of which some have passed.
+func TestPublishEndsInTime(t *testing.T) {
+	for _, devices := range []int{1, 20} {
+		for _, left := range []time.Duration{26 * time.Second, 16 * time.Second, time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				l := slog.New(slog.DiscardHandler)
+				p := &phones{info: providers.Info{ID: "tigase:messenger:apns:1"}, gate: make(chan struct{})}
+				set, err := providers.NewSet(l, providers.DefaultOptions(), p)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := NewService(Parts{Name: "push", Devices: &stuckStore{manyDevices{nil, devicesOfOneNode(devices)}, false}, Providers: set, Log: l}, Defaults())
+				ctx, cancel := context.WithTimeout(t.Context(), left)
+				defer cancel()
+				began := time.Now()
+				err = s.Publish(ctx, service, "n1", providers.Notification{Body: "hi"})
+				if took := time.Since(began); err == nil || took > left+storeTime {
+					t.Errorf("%d devices and %v: %v after %v, want a failure after %v at most", devices, left, err, took, left+storeTime)
+				}
+			})
+		}
+	}
 }
