@@ -67,6 +67,9 @@ func same(s string) string { return s }
 func TestAdoptedTable(t *testing.T) {
 	databases(t, func(t *testing.T, uri string) {
 		d := adopted(t, uri, same)
+		if services, err := d.Services(t.Context()); err != nil || len(services) != 1 || services[0] != "push.example.com" {
+			t.Errorf("services %v, %v", services, err)
+		}
 		got := byNode(t, d, "shared")
 		if len(got) != 2 || got[0].SecondToken != "voip" || got[0].Account != "Ala@example.com" || !got[0].Registered.IsZero() {
 			t.Fatalf("devices of the node: %+v", got)

@@ -3,6 +3,9 @@ package repository
 import (
 	"cmp"
 	"context"
+	"database/sql"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -60,5 +63,40 @@ func (r *Devices) countsInOrder(ctx context.Context) ([]Count, error) {
 // Number returns how many devices there are.
 func (r *Devices) Number(ctx context.Context) (n int, err error) {
 	err = r.ds.reading().row(ctx, "SELECT count(*) FROM tig_push_devices").Scan(&n)
+	return n, r.failed("count devices", err)
+}
+
+// Services returns the services that devices are registered under, as one of
+// their devices has each.
+func (r *Devices) Services(ctx context.Context) (out []string, err error) {
+	l, s := &r.ds.layout, r.ds.reading()
+	if l.service.hash == "" {
+		out, err = s.names(ctx, "SELECT min("+l.service.text+") FROM tig_push_devices GROUP BY lower("+l.service.text+")")
+		return out, r.failed("list services", err)
+	}
+	// From one to the next by the index, whose keys begin with the service: there
+	// are few, and many devices.
+	query := fmt.Sprintf("SELECT %[1]s, %[2]s FROM tig_push_devices WHERE %[1]s > ? ORDER BY %[1]s LIMIT 1", l.service.hash, l.service.text)
+	for last := ""; ; {
+		var key, name string
+		from := any(last)
+		if l.service.kind.raw {
+			from = []byte(last)
+		}
+		err := s.row(ctx, query, from).Scan(&key, &name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return out, nil
+		}
+		if err != nil {
+			return nil, r.failed("list services", err)
+		}
+		out, last = append(out, name), key
+	}
+}
+
+// Under returns how many devices are registered under a service.
+func (r *Devices) Under(ctx context.Context, service string) (n int, err error) {
+	condition, args := r.ds.layout.all(r.ds.dialect, "", []match{{&r.ds.layout.service, []string{service}}})
+	err = r.ds.reading().row(ctx, "SELECT count(*) FROM tig_push_devices WHERE "+condition, args...).Scan(&n)
 	return n, r.failed("count devices", err)
 }

@@ -205,7 +205,22 @@ func (ds *DataSource) connect(ctx context.Context) error {
 			return fmt.Errorf("uri: open the database: %w", err)
 		}
 	}
-	return ds.read.PingContext(ctx)
+	for began := time.Now(); ; {
+		err := ds.read.PingContext(ctx)
+		if err == nil && ds.write != ds.read {
+			err = ds.write.PingContext(ctx)
+		}
+		if err == nil || ds.engine != sqliteEngine || !deadlock(err) || time.Since(began) > lockTime {
+			return err
+		}
+		// Another process is about to set a new file up; the engine does not wait
+		// for that.
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // Close closes all connections.

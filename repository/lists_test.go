@@ -3,6 +3,7 @@ package repository
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -35,6 +36,16 @@ func TestAllAndCounts(t *testing.T) {
 		counts, err := d.Counts(t.Context())
 		if err != nil || fmt.Sprint(counts) != "[{push.example.com apns 10} {push.example.com fcm 5} {push.old.example.com apns 10} {push.old.example.com fcm 5}]" {
 			t.Errorf("counts %v, %v", counts, err)
+		}
+		services, err := d.Services(t.Context())
+		if slices.Sort(services); err != nil || fmt.Sprint(services) != "[push.example.com push.old.example.com]" {
+			t.Errorf("services %v, %v", services, err)
+		}
+		if n, err := d.Under(t.Context(), "PUSH.example.com"); err != nil || n != 15 {
+			t.Errorf("%d devices under a service, %v", n, err)
+		}
+		if n, err := d.Number(t.Context()); err != nil || n != 30 {
+			t.Errorf("%d devices, %v", n, err)
 		}
 		if got, err := d.ByToken(t.Context(), []string{"apns", "fcm"}, "token3"); err != nil || len(got) != 1 || got[0].Node != "n3" {
 			t.Errorf("by token: %+v, %v", got, err)

@@ -27,6 +27,8 @@ type Devices interface {
 	NoteOutcome(ctx context.Context, d repository.Device, o repository.Outcome) error
 	Counts(ctx context.Context) ([]repository.Count, error)
 	Number(ctx context.Context) (int, error)
+	Services(ctx context.Context) ([]string, error)
+	Under(ctx context.Context, service string) (int, error)
 }
 
 // Certificates stores the push services' certificates that administrators set.

@@ -10,19 +10,21 @@ import (
 // serves: those of a component that had another address. Served are the domains
 // of all push components of this program.
 func (s *Service) TellStrays(ctx context.Context, served []string) {
-	all, err := s.census.counts(ctx)
+	services, err := s.devices.Services(ctx)
 	if err != nil {
 		s.log.Warn("devices not counted", "err", err)
 		return
 	}
-	by := map[string]int{}
-	for _, c := range all {
-		known := func(d string) bool { return strings.EqualFold(strings.TrimSpace(d), c.Service) }
-		if !slices.ContainsFunc(served, known) && !slices.ContainsFunc(s.cfg.FormerDomains, known) {
-			by[c.Service] += c.Devices
+	for _, service := range services {
+		known := func(d string) bool { return strings.EqualFold(strings.TrimSpace(d), service) }
+		if slices.ContainsFunc(served, known) || slices.ContainsFunc(s.cfg.FormerDomains, known) {
+			continue
 		}
-	}
-	for service, n := range by {
+		n, err := s.devices.Under(ctx, service)
+		if err != nil {
+			s.log.Warn("devices not counted", "err", err)
+			return
+		}
 		s.log.Warn("devices are stored under another service JID: nothing is pushed to them; if that was this component's address, add it to 'former-domains'", "service", service, "devices", n)
 	}
 }
