@@ -48,6 +48,7 @@ func (c *measuredCommand) Run(ctx context.Context, io streams) error {
 	go func() { // ends with the input
 		if err := c.tell(os.Stdin, io.out, &goroutines); err != nil {
 			fmt.Fprintf(io.err, "tpush: measure: %v\n", err)
+			cancel() // whoever asks must not wait for ever
 		}
 	}()
 	return c.runCommand.Run(ctx, io)

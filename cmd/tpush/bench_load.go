@@ -59,6 +59,9 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 	if err := b.warm(ctx, p); err != nil {
 		return nil, fmt.Errorf("publish before the measurement: %w", err)
 	}
+	if n := p.answers["error item-not-found"]; b.Stored > 0 && n > 0 {
+		return nil, fmt.Errorf("%d of %d publishes went to devices that the database does not hold: are there %d, of scripts/bench/fill?", n, len(p.took), b.Stored)
+	}
 	p.took, p.answers = make([]time.Duration, b.Pushes), r.Answers
 	inBefore, err := b.inside.ask()
 	if err != nil {

@@ -136,3 +136,35 @@ func TestOldTLS(t *testing.T) {
 		}
 	})
 }
+
+// TestFalseCertificate: who shows a certificate of an unknown authority, or one
+// for another host, gets no request.
+func TestFalseCertificate(t *testing.T) {
+	reached := false
+	s, config := server(t, true, func(http.ResponseWriter, *http.Request) { reached = true })
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		address string
+		config  *tls.Config
+		says    string
+	}{
+		"unknown authority": {s.Listener.Addr().String(), &tls.Config{}, "unknown authority"},
+		"another host":      {"localhost:" + port, config, "not localhost"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			engines(t, func(t *testing.T, o Options) {
+				o.TLS = tc.config.Clone()
+				_, err := get(t, dialTo(t, tc.address, o), "https://"+tc.address)
+				if fate(nil, err) != "not sent" || !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("error %v", err)
+				}
+			})
+		})
+	}
+	if reached {
+		t.Error("the request was sent")
+	}
+}

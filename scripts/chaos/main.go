@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -55,6 +56,10 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "these faults alone, by their names with commas between")
 	flag.BoolVar(&o.calm, "soak", false, "no faults: publish at seven tenths of what the program can do, and see whether it takes more and more")
 	flag.Parse()
+	if err := o.check(); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if os.Getenv(inside) == "" {
@@ -63,6 +68,30 @@ func main() {
 	if err := o.run(ctx); err != nil {
 		log.Fatal("chaos: ", err)
 	}
+}
+
+// check says what is wrong with the options.
+func (o *options) check() error {
+	known := map[string]bool{}
+	for _, f := range faults(1) {
+		known[f.name] = true
+	}
+	for name := range strings.SplitSeq(o.only, ",") {
+		if o.only != "" && !known[name] {
+			return fmt.Errorf("-only: there is no fault %q, but: %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("%q is no option", flag.Arg(0))
+	case !(o.minutes > 0), !(o.rate > 0), o.programs < 1:
+		return errors.New("minutes and rate are more than 0, programs 1 or more")
+	case !slices.Contains([]string{"mysql", "galera", "sqlite"}, o.database):
+		return fmt.Errorf("database %q: mysql, galera or sqlite", o.database)
+	case o.database == "sqlite" && o.programs > 1:
+		return errors.New("an embedded database is for one program")
+	}
+	return nil
 }
 
 // outside runs this program in a mount namespace.
