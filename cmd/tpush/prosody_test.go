@@ -178,7 +178,13 @@ func freePort(t *testing.T) int {
 // eventually waits until ok, and fails the test when that takes too long.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	within(t, 20*time.Second, what, ok)
+}
+
+// within is eventually with a time of its own.
+func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		if ok() {
 			return
 		}
