@@ -121,9 +121,7 @@ func (f *flood) register(n int) {
 	// A server that has taken a handshake is not ready to route to us yet: those
 	// without an answer are asked again.
 	eventually(f.t, fmt.Sprintf("%d devices are registered", n), func() bool {
-		f.mu.Lock()
-		known := maps.Clone(f.nodes)
-		f.mu.Unlock()
+		known := f.registered()
 		for i := range n {
 			if id := fmt.Sprintf("r%d", i); known[id] == "" {
 				f.write(id, fmt.Sprintf("u%d@load.a.test/phone", i), deviceRequest("register-device", fmt.Sprintf("%064X", 1<<40+i)))
@@ -133,12 +131,17 @@ func (f *flood) register(n int) {
 	})
 }
 
+// registered are the nodes of all devices.
+func (f *flood) registered() map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.nodes)
+}
+
 // publish publishes n notifications to the nodes in turn, so many a second,
 // whether or not answers come. The text of each is the id of its request.
 func (f *flood) publish(rate, n int) {
-	f.mu.Lock()
-	nodes := maps.Clone(f.nodes)
-	f.mu.Unlock()
+	nodes := f.registered()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for began, done := time.Now(), 0; done < n; <-tick.C {

@@ -120,6 +120,15 @@ func (s *server) kill(t *testing.T) {
 	eventually(t, "the killed server has ended", func() bool { return !listens(s.components) && !listens(s.clients) })
 }
 
+// needIntegration skips a test that needs a database server where none is said
+// to be there.
+func needIntegration(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TPUSH_INTEGRATION") == "" {
+		t.Skip("TPUSH_INTEGRATION is not set: run scripts/test for the integration tests")
+	}
+}
+
 // needProgram ends the test when a program of the integration tests is not
 // there: as a failure where they are asked for, as a skip elsewhere.
 func needProgram(t *testing.T, name string) {
