@@ -94,16 +94,24 @@ func decoded(s string) string {
 }
 
 // parameters calls translate for every parameter. A password may hold = but no
-// & unless that is encoded.
-func parameters(query string, translate func(key, value string) error) error {
+// & unless that is encoded: what has no meaning behind it may be the rest of it,
+// and is told without its name.
+func (l *location) parameters(query string, translate func(key, value string) error) error {
+	secret := false
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
 		}
 		key, value, _ := strings.Cut(pair, "=")
+		known := len(l.ignored)
 		if err := translate(key, decoded(value)); err != nil {
 			return err
 		}
+		if len(l.ignored) > known && secret {
+			l.ignored[known] = "the one behind password (an & in a password is written %26)"
+			continue // the next may be, too
+		}
+		secret = strings.Contains(strings.ToLower(key), "password")
 	}
 	return nil
 }

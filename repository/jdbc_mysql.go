@@ -26,7 +26,7 @@ func parseMySQL(rest string) (*location, error) {
 	cfg.Timeout = 15 * time.Second
 	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
 	t := &mysqlParameters{location: l}
-	if err := parameters(query, t.take); err != nil {
+	if err := t.parameters(query, t.take); err != nil {
 		return nil, err
 	}
 	return l, t.secure()

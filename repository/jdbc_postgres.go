@@ -28,7 +28,7 @@ func parsePostgres(rest string) (*location, error) {
 		return nil, err
 	}
 	p := &postgresParameters{location: l, user: url.User(""), set: url.Values{"connect_timeout": {"15"}, "application_name": {"tpush"}, "timezone": {"UTC"}}}
-	if err := parameters(query, p.take); err != nil {
+	if err := p.parameters(query, p.take); err != nil {
 		return nil, err
 	}
 	// A literal for several hosts is no valid host for package url.

@@ -25,6 +25,16 @@ func TestParseURI(t *testing.T) {
 	}
 }
 
+// An & in a password that is not encoded ends it. The rest is not told.
+func TestRestOfPassword(t *testing.T) {
+	for _, kind := range []string{"mysql", "postgresql"} {
+		loc, err := parseURI("jdbc:" + kind + "://h/db?user=u&password=se&cret&more=1&useUnicode=true&odd=1")
+		if err != nil || len(loc.ignored) != 3 || strings.Contains(strings.Join(loc.ignored, " "), "cret") || strings.Contains(strings.Join(loc.ignored, " "), "more") || loc.ignored[2] != "odd" {
+			t.Errorf("%s: %q, %v", kind, loc.ignored, err)
+		}
+	}
+}
+
 func TestPostgresURI(t *testing.T) {
 	loc, err := parseURI("jdbc:postgresql://h1,h2:5433/tigase%20db?user=tigase_user&password=p%26w=1&useSSL=false&ApplicationName=x&connectTimeout=3&sslmode=disable&targetServerType=primary&autoCreateUser=true&odd=1")
 	if err != nil {

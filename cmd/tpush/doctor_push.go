@@ -62,6 +62,8 @@ func (d *doctor) pushService(p providers.Info, err error, took time.Duration) {
 	switch kind := providers.KindOf(err); {
 	case err == nil, kind == providers.Doubtful, kind == providers.Gone, kind == providers.Throttled:
 		d.well(subjectPush, "%s: %s answers in %s and takes the credentials", p.ID, p.Label, took)
+	case kind == providers.Unauthorized && !answered:
+		d.ill(subjectPush, "look at the certificate or key", "%s: there are no credentials that %s takes: %v", p.ID, p.Label, err)
 	case kind == providers.Unauthorized:
 		d.ill(subjectPush, "look at the certificate or key, its environment ('sandbox') and the topic or project", "%s: %s refuses the credentials: %v", p.ID, p.Label, err)
 	case kind == providers.Refused && answered:

@@ -83,9 +83,9 @@ func (j *Journal) add(provider string, e *Entry) {
 	defer j.mu.Unlock()
 	if j.in == journalSize/journalParts {
 		j.at, j.in = (j.at+1)%len(j.parts), 0
-		j.parts[j.at] = j.parts[j.at][:0]
+		j.parts[j.at] = record{bytes: j.parts[j.at].bytes[:0]}
 	}
-	j.parts[j.at] = j.parts[j.at].add(e)
+	j.parts[j.at].add(e)
 	j.in++
 	if e.Accepted {
 		return
@@ -102,7 +102,7 @@ func (j *Journal) add(provider string, e *Entry) {
 func (j *Journal) Entries(n int, wanted func(*Entry) bool) (out []Entry) {
 	left := journalSize
 	for _, part := range j.copied() {
-		list := part.entries()
+		list := entries(part)
 		for i := range list {
 			e := &list[len(list)-1-i]
 			if len(out) == n || left == 0 {
@@ -119,12 +119,12 @@ func (j *Journal) Entries(n int, wanted func(*Entry) bool) (out []Entry) {
 
 // copied returns the parts as they are now, the newest first: pushes do not wait
 // for a reader.
-func (j *Journal) copied() []record {
+func (j *Journal) copied() [][]byte {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	out := make([]record, len(j.parts))
+	out := make([][]byte, len(j.parts))
 	for i := range out {
-		out[i] = slices.Clone(j.parts[(j.at+len(j.parts)-i)%len(j.parts)])
+		out[i] = slices.Clone(j.parts[(j.at+len(j.parts)-i)%len(j.parts)].bytes)
 	}
 	return out
 }

@@ -16,12 +16,17 @@ func TestRecord(t *testing.T) {
 			Content: "message", PushID: newUUID(), Accepted: true, Took: 3 * time.Millisecond},
 		{Time: time.Unix(0, 1).UTC(), Kind: "gone", Status: 410, Reason: "Unregistered", Text: strings.Repeat("żółw ", 80), Second: true, Sandbox: true, Removed: repository.ReasonGone},
 		{Time: time.Unix(0, 0).UTC(), Sandbox: true},
+		{Time: time.Unix(0, 2).UTC(), Account: "ala@example.com", PushID: "projects/app/messages/0:1"},
+		{Time: time.Unix(0, 3).UTC(), Account: "ala@example.com", PushID: "projects/app/messages/0:1", Content: "call"},
+		{Time: time.Unix(0, 4).UTC(), Account: "ala@example.com", PushID: "388E264C-87d7-4fa3-a439-200787277e39", Content: "call"},
+		{Time: time.Unix(0, 5).UTC(), Account: "ala@example.com", PushID: "388e264c-87d7-4fa3-a439_200787277e39"},
+		{Time: time.Unix(0, 6).UTC(), Account: "ala@example.com", PushID: newUUID()},
 	}
 	var r record
 	for i := range want {
-		r = r.add(&want[i])
+		r.add(&want[i])
 	}
-	if got := r.entries(); !reflect.DeepEqual(got, want) {
+	if got := entries(r.bytes); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }

@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"log/slog"
 	"strings"
 	"time"
@@ -117,8 +116,7 @@ func newUUID() string {
 	// Read never fails (crypto/rand).
 	_, _ = rand.Read(b[:])
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	h := hex.EncodeToString(b[:])
-	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+	return formatUUID(b)
 }
 
 // now is the time that rows are written with.

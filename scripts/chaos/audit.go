@@ -23,6 +23,7 @@ func (o *oracle) calmSince(from time.Time) {
 // levelOff waits until the program takes no more than before, under the same
 // load.
 func (r *report) levelOff(ctx context.Context, l *load) error {
+	l.crowd()
 	err := until(ctx, 2*time.Minute, "the program's level", func() bool {
 		var err error
 		r.After, err = l.level(ctx)

@@ -80,6 +80,19 @@ func (l *load) any(rng *rand.Rand) *device {
 	return d
 }
 
+// crowd publishes to many devices at once and waits for the answers. The program
+// keeps goroutines and connections for a while that it needed once: what it takes
+// can be compared only after the same.
+func (l *load) crowd() {
+	rng := rand.New(rand.NewPCG(uint64(l.number.Load()), 3))
+	var all sync.WaitGroup
+	for range 600 {
+		d := l.any(rng)
+		all.Go(func() { l.publish(d, false) })
+	}
+	all.Wait()
+}
+
 // publish does one publish and waits for its answer.
 func (l *load) publish(d *device, call bool) string {
 	mark := fmt.Sprintf("m%07dzzzz", l.number.Add(1))

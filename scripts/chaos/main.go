@@ -185,6 +185,7 @@ func (o *options) campaign(ctx context.Context, b *lab) (*report, error) {
 		return nil, err
 	}
 	var err error
+	l.crowd()
 	if r.Before, err = b.level(ctx); err != nil {
 		return nil, err
 	}
