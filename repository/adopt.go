@@ -163,27 +163,27 @@ func (ds *DataSource) recognize(ctx context.Context, l *layout, columns []column
 	return nil
 }
 
-// recognize sets the kind that gives all samples; with several, the one that is
-// usual.
+// recognize sets the kind that gives most of the samples; with several, the one
+// that is usual. Not all: letters that the database makes small in its own way,
+// and texts that were cut, have other hashes.
 func (k *keyed) recognize(kinds []hashKind, samples [][2]string) bool {
+	most := -1
 	for _, lowered := range []bool{k.jid, !k.jid} {
 		for _, kind := range kinds {
 			kind.lowered = lowered
-			fits := true
+			fits := 0
 			for _, s := range samples {
-				if got, ok := kind.of(s[0]).([]byte); ok {
-					fits = fits && string(got) == s[1]
-				} else { // PostgreSQL fills char columns with blanks
-					fits = fits && kind.of(s[0]) == strings.TrimRight(s[1], " ")
+				if got, ok := kind.of(s[0]).([]byte); ok && string(got) == s[1] ||
+					!ok && kind.of(s[0]) == strings.TrimRight(s[1], " ") { // PostgreSQL fills char columns with blanks
+					fits++
 				}
 			}
-			if fits {
-				k.kind = kind
-				return true
+			if fits > most {
+				most, k.kind = fits, kind
 			}
 		}
 	}
-	return false
+	return most >= 0 && 2*most >= len(samples)
 }
 
 // joinable reports whether the table's keys can be compared with ours in SQL,

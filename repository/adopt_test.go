@@ -152,6 +152,11 @@ func TestAssignedKeys(t *testing.T) {
 		}
 	}
 	c := column{typ: "char", length: 40}
+	// A letter that the database makes small in its own way.
+	odd := [][2]string{{"GROẞ@example.com", strings.Repeat("0", 40)}, {"Ala@example.com", jidHash("ala@example.com")}, {"ola@example.com", jidHash("ola@example.com")}}
+	if jid := (keyed{text: "user_jid", hash: "user_jid_sha1", jid: true}); !jid.recognize(c.kinds(), odd) || jid.kind != (hashKind{lowered: true}) {
+		t.Errorf("with an odd row among others: %+v", jid.kind)
+	}
 	if k.recognize(c.kinds(), [][2]string{{"Node", strings.Repeat("0", 40)}}) {
 		t.Error("a hash that is none was recognized")
 	}

@@ -23,7 +23,12 @@ func (r *Devices) Counts(ctx context.Context) ([]Count, error) {
 		out, err := r.countsInOrder(ctx)
 		return out, r.failed("count devices", err)
 	}
-	rows, err := r.ds.reading().rows(ctx, "SELECT min("+l.service.text+"), "+l.provider+", count(*) FROM tig_push_devices GROUP BY lower("+l.service.text+"), "+l.provider+" ORDER BY 1, 2")
+	exactly := ""
+	if r.ds.engine == mysqlEngine { // whose collations take other letters for the same
+		exactly = "BINARY "
+	}
+	rows, err := r.ds.reading().rows(ctx, fmt.Sprintf("SELECT min(%[2]s), min(%[3]s), count(*) FROM tig_push_devices GROUP BY %[1]slower(%[2]s), %[1]s%[3]s ORDER BY 1, 2",
+		exactly, l.service.text, l.provider))
 	out, err := collect(rows, err, func(s scanner) (c Count, err error) {
 		return c, s.Scan(&c.Service, &c.Provider, &c.Devices)
 	})

@@ -117,7 +117,7 @@ const (
 
 // readers is how many connections read an embedded database at a time: it works
 // in this process.
-func readers() int { return min(4, runtime.NumCPU()) }
+func readers() int { return max(2, min(4, runtime.NumCPU())) }
 
 func (ds *DataSource) openSQLite(home string) (err error) {
 	if !filepath.IsAbs(ds.loc.file) {
@@ -145,6 +145,8 @@ func (ds *DataSource) pool() {
 	if n <= 0 {
 		n = max(10, 4*runtime.NumCPU())
 	}
+	// Who lists all devices of an adopted table asks for each of them meanwhile.
+	n = max(n, 2)
 	ds.read.SetMaxOpenConns(n)
 	// A statement is prepared once for each connection: they are to last.
 	ds.read.SetMaxIdleConns(n)

@@ -3,12 +3,13 @@ package repository
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 )
 
 // Import stores devices as they are, with their nodes and times, in one
 // transaction: all of them or none. A device that is there already keeps its
-// node. The error of a device that cannot be stored wraps [ErrInvalid].
+// node, and one that was registered later than the imported one all it has. The error of a device that cannot be stored wraps [ErrInvalid].
 func (r *Devices) Import(ctx context.Context, all []Device) error {
 	if why := r.ds.layout.readOnly; why != "" {
 		return fmt.Errorf("store devices: the table tig_push_devices takes no new devices: %s", why)
@@ -27,6 +28,13 @@ func (r *Devices) Import(ctx context.Context, all []Device) error {
 			s.conn = &prepared{tx, map[string]*sql.Stmt{}}
 		}
 		for _, d := range all { // a copy: the transaction may be tried again
+			newer, err := r.newer(ctx, s, &d)
+			if err != nil {
+				return err
+			}
+			if newer {
+				continue
+			}
 			if err := r.register(ctx, s, &d); err != nil {
 				return err
 			}
@@ -40,4 +48,14 @@ func (r *Devices) Import(ctx context.Context, all []Device) error {
 		return nil
 	})
 	return r.failed("store devices", err)
+}
+
+// newer reports whether a device was registered later than it says.
+func (r *Devices) newer(ctx context.Context, s session, d *Device) (bool, error) {
+	var registered int64
+	err := s.row(ctx, "SELECT registered_ms FROM "+r.ds.layout.data()+whereData, dataRow(d)...).Scan(&registered)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return registered > toMillis(d.Registered), err
 }

@@ -32,6 +32,14 @@ func TestImport(t *testing.T) {
 		if got := byNode(t, d, "n1"); len(got) != 1 || got[0].SecondToken != "voip3" {
 			t.Errorf("a device that was there: %+v", got)
 		}
+		older := again
+		older.SecondToken, older.Registered, older.LastAccepted = "voip0", at, at
+		if err := d.Import(t.Context(), []Device{older}); err != nil {
+			t.Fatal(err)
+		}
+		if got := byNode(t, d, "n1"); len(got) != 1 || got[0].SecondToken != "voip3" || !got[0].LastAccepted.IsZero() {
+			t.Errorf("an older state was imported over a newer one: %+v", got)
+		}
 		bad := others[0]
 		bad.Token = ""
 		good := others[0]

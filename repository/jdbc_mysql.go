@@ -24,7 +24,8 @@ func parseMySQL(rest string) (*location, error) {
 	// Statements that are used once take one round trip instead of three.
 	cfg.InterpolateParams = true
 	cfg.Timeout = 15 * time.Second
-	cfg.Params = map[string]string{"time_zone": "'+00:00'"}
+	// The Java driver has a server that would cut texts refuse them, too.
+	cfg.Params = map[string]string{"time_zone": "'+00:00'", "sql_mode": "CONCAT(@@sql_mode,',STRICT_TRANS_TABLES')"}
 	t := &mysqlParameters{location: l}
 	if err := t.parameters(query, t.take); err != nil {
 		return nil, err

@@ -17,6 +17,9 @@ func TestParseURI(t *testing.T) {
 	if m.User != "tigase_user" || m.Passwd != "p&w=1" || m.DBName != "tigasedb" || m.TLSConfig != "skip-verify" {
 		t.Errorf("read as user %q, password %q, database %q, TLS %q", m.User, m.Passwd, m.DBName, m.TLSConfig)
 	}
+	if !strings.Contains(m.Params["sql_mode"], "STRICT_TRANS_TABLES") {
+		t.Errorf("parameters %v", m.Params)
+	}
 	if strings.Join(loc.hosts, " ") != "db.example.com:3307 h2:3306" || strings.Join(loc.ignored, " ") != "odd" {
 		t.Errorf("hosts %v, ignored %v", loc.hosts, loc.ignored)
 	}

@@ -56,8 +56,8 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 	defer ds.leave()
 	lost := 0
 	limited := context.WithoutCancel(ctx)
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < 2*ds.queryTime() && ds.engine != sqliteEngine {
-		limited = ctx
+	if end, ok := ctx.Deadline(); ds.engine == sqliteEngine || ok && time.Until(end) < 2*ds.queryTime() {
+		limited = ctx // nothing else bounds the wait for the one that writes to a file
 	}
 	cancel := context.CancelFunc(nil)
 	for tries := 1; ; tries++ {
@@ -75,9 +75,7 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 		if lost > 2 || !disconnected(err) && !deadlock(err) {
 			return err
 		}
-		if ds.engine != sqliteEngine {
-			limited = ctx
-		}
+		limited = ctx
 		select {
 		case <-ctx.Done():
 			return err

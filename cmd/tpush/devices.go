@@ -91,14 +91,14 @@ func (c *devicesList) Run(ctx context.Context, io streams) error {
 // ofAccount returns an account's devices under all services.
 func ofAccount(ctx context.Context, devices *repository.Devices, account string) iter.Seq2[repository.Device, error] {
 	return func(yield func(repository.Device, error) bool) {
-		counts, err := devices.Counts(ctx)
+		found, err := devices.Services(ctx)
 		if err != nil {
 			yield(repository.Device{}, err)
 			return
 		}
 		var services []string
-		for _, c := range counts {
-			if service := strings.ToLower(c.Service); !slices.Contains(services, service) {
+		for _, s := range found {
+			if service := strings.ToLower(s); !slices.Contains(services, service) {
 				services = append(services, service)
 			}
 		}

@@ -29,10 +29,8 @@ func (c *devicesExport) Run(ctx context.Context, io streams) (err error) {
 	}
 	defer ds.Close()
 	defer devices.Close()
-	counts, err := devices.Counts(ctx)
-	if err != nil {
-		return err
-	}
+	// Only for the progress: what takes too long to count can be exported.
+	number, _ := devices.Number(ctx)
 	out := io.out
 	if c.Output != "" {
 		// Tokens are nobody else's affair.
@@ -43,7 +41,7 @@ func (c *devicesExport) Run(ctx context.Context, io streams) (err error) {
 		defer func() { err = errors.Join(err, f.Close()) }()
 		out = f
 	}
-	n, err := c.write(ctx, devices, out, newProgress(io.err, "export", total(counts)))
+	n, err := c.write(ctx, devices, out, newProgress(io.err, "export", number))
 	if err != nil {
 		return fmt.Errorf("after %s: %w", plural(n, "device"), err)
 	}
@@ -51,13 +49,6 @@ func (c *devicesExport) Run(ctx context.Context, io streams) (err error) {
 		return transferred(io.out, c.JSON, n, "exported")
 	}
 	return nil
-}
-
-func total(counts []repository.Count) (n int) {
-	for _, c := range counts {
-		n += c.Devices
-	}
-	return n
 }
 
 func (c *devicesExport) write(ctx context.Context, devices *repository.Devices, w io.Writer, p *progress) (n int, err error) {

@@ -63,7 +63,7 @@ func (d *doctor) source(ctx context.Context, ds *repository.DataSource) bool {
 // configuration.
 func (d *doctor) devices(ctx context.Context, devices *repository.Devices) {
 	if why := devices.ReadOnly(); why != "" {
-		d.ill(subjectDatabase, "give tpush a database of its own and move the devices there with 'tpush devices export' and 'import' (page database)",
+		d.ill(subjectDatabase, "give tpush a database of its own and move the devices there with 'tpush devices export' and 'import' (page operations)",
 			"tig_push_devices takes no new devices: %s; those in it get their pushes", why)
 	}
 	counts, err := devices.Counts(ctx)

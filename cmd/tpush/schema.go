@@ -27,7 +27,10 @@ type schemaInstall struct {
 }
 
 // schemaCheck says what is missing.
-type schemaCheck struct{ source }
+type schemaCheck struct {
+	source
+	Print bool `help:"Print the SQL of what is missing."`
+}
 
 // database opens the data source of the default user repository. The error is
 // an exit code where all is said.
@@ -117,12 +120,19 @@ func (c *schemaCheck) Run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer ds.Close()
+	if c.Print {
+		return printSchema(ctx, io, ds)
+	}
 	state, err := ds.CheckSchema(ctx)
 	if err != nil {
 		return fmt.Errorf("schema: %w", err)
 	}
 	if len(state.Missing) > 0 {
-		fmt.Fprintf(io.out, "%s lacks: %s\nRun tpush schema install.\n", ds, strings.Join(state.Missing, ", "))
+		cure := "Run tpush schema install."
+		if state.ByHand {
+			cure = "schema-management is false: let somebody run the SQL that tpush schema install --print shows."
+		}
+		fmt.Fprintf(io.out, "%s lacks: %s\n%s\n", ds, strings.Join(state.Missing, ", "), cure)
 		return exit(exitFailed)
 	}
 	fmt.Fprintf(io.out, "%s: all tables are there\n", ds)

@@ -197,9 +197,8 @@ func (l *link) add(c *conn) {
 		rest = nil // nobody waits for them any more
 	}
 	l.mu.Unlock()
-	if len(rest) > 0 {
-		// A stream that breaks here has them in its own Unsent.
-		_ = c.stream.WriteRaw(rest)
+	if len(rest) > 0 && !c.stream.TakeRaw(rest) {
+		l.leave(rest)
 	}
 }
 
@@ -220,13 +219,18 @@ func (l *link) remove(c *conn) {
 		return
 	}
 	for _, x := range live {
-		if x.stream.WriteRaw(unsent) == nil {
+		if x.stream.TakeRaw(unsent) {
 			return
 		}
 	}
+	l.leave(unsent)
+}
+
+// leave keeps answers for the next connection.
+func (l *link) leave(answers []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.leftover, l.leftAt = append(l.leftover, unsent...), time.Now()
+	l.leftover, l.leftAt = append(l.leftover, answers...), time.Now()
 }
 
 // failed notes why there is no stream, for those who ask for the state.
@@ -245,7 +249,7 @@ func (l *link) write(st xmpp.Stanza) bool {
 	live := l.live
 	l.mu.Unlock()
 	for _, c := range live {
-		if c.stream.Write(st) == nil {
+		if c.stream.Take(st) {
 			return true
 		}
 	}

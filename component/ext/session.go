@@ -133,7 +133,7 @@ func (l *link) handle(j job) {
 	if next, ok := l.ext.backlog.leave(); ok {
 		next.link.workers.do(next)
 	}
-	if j.from.stream.Write(answer) != nil {
+	if !j.from.stream.Take(answer) {
 		ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
 		defer cancel()
 		l.reply(ctx, answer)

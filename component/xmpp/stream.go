@@ -269,12 +269,32 @@ func (s *Stream) read() (*Element, error) {
 
 // Write writes a stanza. It blocks while the peer takes nothing; an error means
 // that the stream is broken and nobody knows what the peer still read.
-func (s *Stream) Write(st Stanza) error { return s.w.stanza(st) }
-
-// WriteRaw writes stanzas that another stream could not write (see Unsent).
-func (s *Stream) WriteRaw(stanzas []byte) error {
-	return s.w.write(func(b []byte) []byte { return append(b, stanzas...) })
+func (s *Stream) Write(st Stanza) error {
+	_, err := s.w.stanza(st)
+	return err
 }
+
+// WriteRaw is Write for the text of stanzas.
+func (s *Stream) WriteRaw(stanzas []byte) error { return s.Write(raw(stanzas)) }
+
+// Take writes a stanza like Write, and reports whether it is taken: written, or
+// left in Unsent by a stream that breaks at that moment.
+func (s *Stream) Take(st Stanza) bool {
+	taken, _ := s.w.stanza(st)
+	return taken
+}
+
+// TakeRaw is Take for stanzas that another stream could not write (see Unsent).
+func (s *Stream) TakeRaw(stanzas []byte) bool { return s.Take(raw(stanzas)) }
+
+// raw are stanzas as they were written.
+type raw []byte
+
+// Sender implements [Stanza]; nobody asks for it.
+func (raw) Sender() string { return "" }
+
+// Append implements [Stanza].
+func (r raw) Append(b []byte) []byte { return append(b, r...) }
 
 // Unsent returns the stanzas that a broken or closed stream did not write. The
 // peer may have read some of them: only answers, which servers ignore when they

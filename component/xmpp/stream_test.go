@@ -255,5 +255,26 @@ func TestUnsentAnswersAreKept(t *testing.T) {
 	if got := string(s.Unsent()); !strings.Contains(got, "id='1'") {
 		t.Errorf("unsent %q", got)
 	}
+	if s.Take(&IQ{Type: stanza.ResultIQ, ID: "2", From: "a", To: "b"}) || strings.Contains(string(s.Unsent()), "id='2'") {
+		t.Error("a broken stream takes a stanza")
+	}
+	s.Close()
+}
+
+// A stanza is written, or unsent, or not taken: whoever writes it elsewhere must
+// know which, or it goes out twice.
+func TestTakenStanzas(t *testing.T) {
+	client, server := net.Pipe()
+	s := newStream(client)
+	server.Close()
+	if !s.Take(&IQ{Type: stanza.ResultIQ, ID: "1", From: "a", To: "b"}) {
+		t.Error("the stanza is unsent, and not taken")
+	}
+	if got := string(s.Unsent()); strings.Count(got, "id='1'") != 1 {
+		t.Errorf("unsent %q", got)
+	}
+	if s.TakeRaw([]byte("<iq id='2'/>")) {
+		t.Error("a broken stream takes a stanza")
+	}
 	s.Close()
 }

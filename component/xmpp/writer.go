@@ -52,15 +52,16 @@ func (w *writer) write(add func([]byte) []byte) error {
 	return w.flush()
 }
 
-// stanza writes a stanza, as write does, without a function to allocate.
-func (w *writer) stanza(st Stanza) error {
+// stanza writes a stanza, as write does, without a function to allocate. One that
+// was taken is written, or among the unsent.
+func (w *writer) stanza(st Stanza) (taken bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.open() {
-		return w.err
+		return false, w.err
 	}
 	w.pending = st.Append(w.pending)
-	return w.flush()
+	return true, w.flush()
 }
 
 // open waits for room and reports whether more can be written. It is called

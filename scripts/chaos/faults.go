@@ -109,7 +109,7 @@ func serverGone(ctx context.Context, l *load, hold time.Duration) error {
 			return err
 		}
 	}
-	return nil
+	return l.connected(ctx)
 }
 
 func streamsReset(ctx context.Context, l *load, hold time.Duration) error {
