@@ -99,9 +99,7 @@ func (i *instance) publish(id, account, node string) string {
 // TestTwoInstances lets two programs on one database register, unregister and
 // publish at once.
 func TestTwoInstances(t *testing.T) {
-	if os.Getenv("TPUSH_INTEGRATION") == "" {
-		t.Skip("TPUSH_INTEGRATION is not set: run scripts/test for the integration tests")
-	}
+	needIntegration(t)
 	binary := builtProgram(t)
 	for name, variable := range map[string]string{"sqlite": "", "mysql": "TPUSH_TEST_MYSQL_URI", "postgresql": "TPUSH_TEST_POSTGRES_URI"} {
 		t.Run(name, func(t *testing.T) {

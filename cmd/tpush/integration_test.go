@@ -40,6 +40,16 @@ func builtProgram(t *testing.T) string {
 	return file
 }
 
+// fastProgram is the program without the race detector, for tests that measure.
+func fastProgram(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tpush")
+	if out, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return file
+}
+
 // built says that there is a folder to remove.
 var built bool
 
@@ -141,6 +151,15 @@ func (p *program) stop() {
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("tpush ended with %v", err)
 	}
+}
+
+// kill ends the program at once.
+func (p *program) kill() {
+	p.t.Helper()
+	if err := p.cmd.Process.Kill(); err != nil {
+		p.t.Errorf("kill: %v", err)
+	}
+	_ = p.cmd.Wait() // that it was killed is no news
 }
 
 // command is what a client reads of an ad-hoc command's result.

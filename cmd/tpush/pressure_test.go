@@ -29,10 +29,6 @@ type pressed struct {
 
 func startPressed(t *testing.T) *pressed {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "tpush") // not for the race detector: memory is measured
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
 	home := t.TempDir()
 	sim, err := openSimulators(home)
 	if err != nil {
@@ -51,7 +47,7 @@ func startPressed(t *testing.T) *pressed {
 	if err := os.WriteFile(filepath.Join(home, "etc/config.tdsl"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &pressed{program: start(t, binary, home), server: server, apns: sim}
+	p := &pressed{program: start(t, fastProgram(t), home), server: server, apns: sim}
 	for provider, node := range map[string]*string{demoAPNs: &p.iPhone, demoFCM: &p.phone} {
 		token := phoneToken
 		if provider == demoAPNs {

@@ -120,6 +120,15 @@ func (s *server) kill(t *testing.T) {
 	eventually(t, "the killed server has ended", func() bool { return !listens(s.components) && !listens(s.clients) })
 }
 
+// needIntegration skips a test that needs a database server where none is said
+// to be there.
+func needIntegration(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TPUSH_INTEGRATION") == "" {
+		t.Skip("TPUSH_INTEGRATION is not set: run scripts/test for the integration tests")
+	}
+}
+
 // needProgram ends the test when a program of the integration tests is not
 // there: as a failure where they are asked for, as a skip elsewhere.
 func needProgram(t *testing.T, name string) {
@@ -178,7 +187,13 @@ func freePort(t *testing.T) int {
 // eventually waits until ok, and fails the test when that takes too long.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	within(t, 20*time.Second, what, ok)
+}
+
+// within is eventually with a time of its own.
+func within(t *testing.T, limit time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		if ok() {
 			return
 		}

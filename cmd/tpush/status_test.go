@@ -18,31 +18,42 @@ import (
 // metrics are the numbers of /metrics by name with labels.
 type metrics map[string]float64
 
-// ask asks the management connector with the token and returns its answer.
-func (o *office) ask(path string) (int, string) {
-	o.t.Helper()
-	r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d%s", o.management, path), nil)
+// askConnector asks the management connector with the token and returns its answer.
+func askConnector(t *testing.T, port int, path string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequest("GET", fmt.Sprintf("http://127.0.0.1:%d%s", port, path), nil)
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+officeToken)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return answer.StatusCode, string(body)
 }
 
+func (o *office) ask(path string) (int, string) {
+	o.t.Helper()
+	return askConnector(o.t, o.management, path)
+}
+
 func (o *office) metrics() metrics {
 	o.t.Helper()
-	status, text := o.ask("/metrics")
+	return metricsAt(o.t, o.management)
+}
+
+// metricsAt are those of the program whose management connector has that port.
+func metricsAt(t *testing.T, port int) metrics {
+	t.Helper()
+	status, text := askConnector(t, port, "/metrics")
 	if status != http.StatusOK {
-		o.t.Fatalf("/metrics: %d %s", status, text)
+		t.Fatalf("/metrics: %d %s", status, text)
 	}
 	out := metrics{}
 	for line := range strings.Lines(text) {

@@ -163,16 +163,9 @@ func (s *swap) openDatabase(uri string) {
 		}
 		s.db, err = sql.Open("sqlite", filepath.Join(s.home, "data", "tpush.db"))
 	} else {
-		u, parseErr := url.Parse(strings.TrimPrefix(uri, "jdbc:"))
-		if parseErr != nil {
-			s.t.Fatal(parseErr)
-		}
-		login := u.Query().Get("user") + ":" + u.Query().Get("password") + "@tcp(" + u.Host + ")/"
-		name := fmt.Sprintf("swap%d", time.Now().UnixNano())
-		s.mustExec("mysql", login, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4")
-		s.t.Cleanup(func() { s.mustExec("mysql", login, "DROP DATABASE "+name) })
-		s.uri = strings.Replace(uri, u.Path+"?", "/"+name+"?", 1) + "&useSSL=false"
-		s.db, err = sql.Open("mysql", login+name)
+		var dsn string
+		s.uri, dsn = ownMySQL(s.t, uri)
+		s.db, err = sql.Open("mysql", dsn)
 	}
 	if err != nil {
 		s.t.Fatal(err)
@@ -180,15 +173,30 @@ func (s *swap) openDatabase(uri string) {
 	s.t.Cleanup(func() { s.db.Close() })
 }
 
-func (s *swap) mustExec(driver, dsn, query string) {
-	s.t.Helper()
+// ownMySQL makes a database on the server of a JDBC URI, for this test alone,
+// and returns its JDBC URI and its name for Go's driver.
+func ownMySQL(t *testing.T, uri string) (jdbc, dsn string) {
+	t.Helper()
+	u, err := url.Parse(strings.TrimPrefix(uri, "jdbc:"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := u.Query().Get("user") + ":" + u.Query().Get("password") + "@tcp(" + u.Host + ")/"
+	name := fmt.Sprintf("own%d", time.Now().UnixNano())
+	mustExec(t, "mysql", login, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4")
+	t.Cleanup(func() { mustExec(t, "mysql", login, "DROP DATABASE "+name) })
+	return strings.Replace(uri, u.Path+"?", "/"+name+"?", 1) + "&useSSL=false", login + name
+}
+
+func mustExec(t *testing.T, driver, dsn, query string) {
+	t.Helper()
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
 	defer db.Close()
 	if _, err := db.Exec(query); err != nil {
-		s.t.Fatalf("%s: %v", query, err)
+		t.Fatalf("%s: %v", query, err)
 	}
 }
 
