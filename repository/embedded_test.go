@@ -1,6 +1,9 @@
 package repository
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // TestByNodeAllocations holds what the look-up of a push may allocate in an
 // embedded database.
@@ -19,3 +22,23 @@ func TestByNodeAllocations(t *testing.T) {
 
 // What it was when the limit was set; less is better.
 const maxByNode = 6
+
+// TestRowsOfOthers: rows that another program puts into an embedded database
+// without a place are found, several of one node too.
+func TestRowsOfOthers(t *testing.T) {
+	d := openDevices(t, "jdbc:sqlite:"+t.TempDir()+"/tpush.db")
+	first := register(t, d, key("AB"), "", "shared")
+	for i := range 20 {
+		node := "shared"
+		if i > 3 {
+			node = fmt.Sprint("node", i)
+		}
+		account, token := fmt.Sprintf("u%d@example.com", i), fmt.Sprint("token", i)
+		ok(t, d.ds.writing().exec(t.Context(), `INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
+			VALUES (?,?,?,?,?,?,?,?,?)`, first.Service, jidHash(first.Service), account, jidHash(account), node, hash(node), "apns", token, hash(token)))
+		d.ds.changes.Add(1) // what others write is seen 2 ms later
+		if got := byNode(t, d, node); len(got) != min(i+2, 5) && node == "shared" || node != "shared" && (len(got) != 1 || got[0].Account != account) {
+			t.Errorf("devices of %s: %+v", node, got)
+		}
+	}
+}

@@ -250,6 +250,16 @@ func (s *swap) asJavaLeavesIt() {
 			s.t.Fatal(err)
 		}
 	}
+	if strings.HasPrefix(s.uri, "jdbc:sqlite:") { // whose own table has more than Java's
+		for _, statement := range []string{"DROP TABLE tig_push_devices", `CREATE TABLE tig_push_devices (
+			service_jid TEXT NOT NULL, service_jid_sha1 TEXT NOT NULL, user_jid TEXT NOT NULL, user_jid_sha1 TEXT NOT NULL,
+			node TEXT NOT NULL, node_sha1 TEXT NOT NULL, provider TEXT NOT NULL, device_id TEXT NOT NULL, device_id_sha1 TEXT NOT NULL,
+			PRIMARY KEY (service_jid_sha1, user_jid_sha1, provider, device_id_sha1))`} {
+			if _, err := s.db.Exec(statement); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
 	for _, d := range s.devices() {
 		if _, err := s.db.Exec(`INSERT INTO tig_push_devices (service_jid, service_jid_sha1, user_jid, user_jid_sha1, node, node_sha1, provider, device_id, device_id_sha1)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, s.form.service, sha1Hex(s.form.service), d.account, sha1Hex(d.account), d.node, sha1Hex(d.node), d.provider, d.token, sha1Hex(d.token)); err != nil {

@@ -16,7 +16,7 @@ const (
 	answerTime = 32 * time.Second
 	// workTime is how long a request may be worked on from when it was read, the
 	// wait for a slot included. What is left of answerTime is for its outcome.
-	workTime = 26 * time.Second
+	workTime = 25 * time.Second
 )
 
 // session opens one stream and serves it until it ends. It returns how long the

@@ -24,7 +24,7 @@ const (
 	shortTime = time.Second
 	// storeTime is how long the outcome of a push that took all of that, or nearly,
 	// may take to be stored.
-	storeTime = 5 * time.Second
+	storeTime = 4 * time.Second
 )
 
 // Publish pushes a notification to the devices of a node, within 25 s. The

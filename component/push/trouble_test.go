@@ -101,7 +101,7 @@ func TestOutcomesNotStoredAreLoggedOnce(t *testing.T) {
 }
 
 // However a push service and the store hang, a publish ends soon after the time
-// that the request has: 26 s from when it was read, of which some have passed.
+// that the request has: 25 s from when it was read, of which some have passed.
 func TestPublishEndsInTime(t *testing.T) {
 	for _, devices := range []int{1, 20} {
 		for _, left := range []time.Duration{26 * time.Second, 16 * time.Second, time.Second} {
