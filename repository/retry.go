@@ -135,6 +135,12 @@ func duplicate(err error) bool {
 	return number == 1062 || state == "23505"
 }
 
+// there reports whether MySQL refused to create what is there already.
+func there(err error) bool {
+	number, _ := code(err)
+	return number == 1050 || number == 1304 // table, routine
+}
+
 // disconnected reports whether the connection is dead or the server does not
 // serve at the moment: it stops, starts, or is cut off from its cluster.
 func disconnected(err error) bool {

@@ -202,7 +202,9 @@ func (ds *DataSource) create(ctx context.Context, s session) (created []string, 
 	}
 	for _, o := range missing {
 		for _, statement := range o.sql {
-			if _, err := s.ExecContext(ctx, statement); err != nil {
+			// MySQL's lock is one node's: another of a Galera cluster may have
+			// created it just now.
+			if _, err := s.ExecContext(ctx, statement); err != nil && !there(err) {
 				return created, fmt.Errorf("%s: %w", o, err)
 			}
 		}
