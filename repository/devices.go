@@ -77,13 +77,20 @@ func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Devic
 	if err != nil {
 		return nil, err
 	}
-	_, args := r.ds.layout.byNode(r.ds.dialect, service, node)
+	l := &r.ds.layout
+	_, args := l.byNode(r.ds.dialect, service, node)
 	var rows *sql.Rows
 	if stmt != nil {
 		rows, err = stmt.QueryContext(ctx, args...)
 	} else {
 		rows, err = r.ds.read.QueryContext(ctx, r.query, args...)
 	}
+	out, err := r.devices(ctx, rows, err)
+	if err != nil || len(out) > 0 || !l.whole {
+		return out, err
+	}
+	condition, args := l.strays(r.ds.dialect, service, node)
+	rows, err = r.ds.reading().rows(ctx, l.selection()+condition, args...)
 	return r.devices(ctx, rows, err)
 }
 
@@ -100,6 +107,10 @@ func (r *Devices) nodeReaders() *nodeReaders {
 	}
 	if r.readers == nil {
 		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), whole: l.whole, changes: &r.ds.changes}
+		if l.whole {
+			condition, _ := l.strays(r.ds.dialect, "", "")
+			r.readers.strays = l.selection() + condition
+		}
 	}
 	return r.readers
 }

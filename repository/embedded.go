@@ -32,6 +32,7 @@ const (
 type nodeReaders struct {
 	file, query string
 	whole       bool           // the query begins with [nodeKeys]
+	strays      string         // asked where that finds none, if it is
 	changes     *atomic.Uint64 // grows with each change that this program makes
 
 	mu      sync.Mutex
@@ -142,6 +143,7 @@ func (rs *nodeReaders) close() (err error) {
 type nodeReader struct {
 	conn                 *sqlite.Conn
 	begin, search, leave *sqlite.Stmt
+	strays               *sqlite.Stmt // nil: there are none
 	batch                []*nodeQuestion
 	text                 []byte
 	service              string // the last one read: most devices have the same
@@ -217,7 +219,11 @@ func (r *nodeReader) connect(rs *nodeReaders) (err error) {
 		return fmt.Errorf("open database: %w", err)
 	}
 	r.conn.SetBusyTimeout(5 * time.Second)
-	for query, into := range map[string]**sqlite.Stmt{"BEGIN": &r.begin, rs.query: &r.search, "COMMIT": &r.leave} {
+	statements := map[string]**sqlite.Stmt{"BEGIN": &r.begin, rs.query: &r.search, "COMMIT": &r.leave}
+	if rs.strays != "" {
+		statements[rs.strays] = &r.strays
+	}
+	for query, into := range statements {
 		if *into, err = r.conn.Prepare(query); err != nil {
 			return errors.Join(fmt.Errorf("prepare look-up: %w", err), r.close())
 		}
@@ -261,6 +267,16 @@ func (r *nodeReader) find(q *nodeQuestion, whole bool) (out []Device, err error)
 	}
 	s.BindText(n+1, q.node)
 	s.BindText(n+2, q.under)
+	if out, err = r.rows(s); err != nil || len(out) > 0 || r.strays == nil {
+		return out, err
+	}
+	r.strays.BindText(1, q.node)
+	r.strays.BindText(2, q.under)
+	return r.rows(r.strays)
+}
+
+// rows reads the devices that a query finds.
+func (r *nodeReader) rows(s *sqlite.Stmt) (out []Device, err error) {
 	for {
 		more, err := s.Step()
 		if err != nil || !more {

@@ -174,6 +174,13 @@ func (l *layout) byNode(d *dialect, service, node string) (string, []any) {
 	return "d.node_key BETWEEN ? AND ? AND " + condition, append([]any{first, last}, args...)
 }
 
+// strays is the condition for those of a node's devices that another program may
+// have put anywhere into an embedded database.
+func (l *layout) strays(d *dialect, service, node string) (string, []any) {
+	condition, args := l.all(d, "d.", []match{{&l.node, []string{node}}, {&l.service, []string{service}}})
+	return condition + " AND d.registered_ms = 0", args
+}
+
 // nodeKeys are the first and the last place of a node's devices in an embedded
 // database.
 func nodeKeys(node string) (first, last int64) {

@@ -93,9 +93,14 @@ func (r *Devices) register(ctx context.Context, s session, d *Device) error {
 // registerWhole is register in an embedded database: one row, and one writer at
 // a time.
 func (r *Devices) registerWhole(ctx context.Context, s session, d *Device, second sql.NullString) error {
-	err := s.row(ctx, "SELECT node FROM tig_push_devices"+whereData, dataRow(d)...).Scan(&d.Node)
-	if errors.Is(err, sql.ErrNoRows) {
+	var place int64
+	err := s.row(ctx, "SELECT node, node_key FROM tig_push_devices"+whereData, dataRow(d)...).Scan(&d.Node, &place)
+	first, last := nodeKeys(d.Node)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
 		err = r.insert(ctx, s, d, second)
+	case err == nil && (place < first || place > last):
+		err = r.collect(ctx, s, d.Node)
 	}
 	if err == nil {
 		err = r.setData(ctx, s, d, []string{"device_second_id", "registered_ms"}, second, toMillis(d.Registered))
@@ -104,6 +109,30 @@ func (r *Devices) registerWhole(ctx context.Context, s session, d *Device, secon
 		return err
 	}
 	return r.exhume(ctx, s, d)
+}
+
+// collect puts the devices of a node where they belong: one of them is no stray
+// any more, and then none may be.
+func (r *Devices) collect(ctx context.Context, s session, node string) error {
+	first, last := nodeKeys(node)
+	const strays = "SELECT node_key FROM tig_push_devices WHERE node_sha1 = ? AND registered_ms = 0 AND node_key NOT BETWEEN ? AND ?"
+	for {
+		var from int64
+		err := s.row(ctx, strays, hash(node), first, last).Scan(&from)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		to, err := r.place(ctx, s, node)
+		if err != nil {
+			return err
+		}
+		if err := s.exec(ctx, "UPDATE tig_push_devices SET node_key = ? WHERE node_key = ?", to, from); err != nil {
+			return err
+		}
+	}
 }
 
 // exhume takes the tombstone of a device away.
