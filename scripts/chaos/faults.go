@@ -283,6 +283,10 @@ func killDatabase(ctx context.Context, l *load, hold time.Duration) error {
 // harmless reports whether no publish may fail while it lasts.
 func (f *fault) harmless() bool { return f.name == "certificate swapped" }
 
+// enough results in a row of each provider, for each program, show that all is
+// well: every program has a breaker of its own for each, and they close one by one.
+const enough = 10
+
 // strike lets one fault happen and waits until all is well again. It returns
 // how long that took.
 func (l *load) strike(ctx context.Context, f *fault, rng *rand.Rand, limit time.Duration) (recovery time.Duration, err error) {
@@ -294,7 +298,7 @@ func (l *load) strike(ctx context.Context, f *fault, rng *rand.Rand, limit time.
 	}
 	l.restart()
 	ended := time.Now()
-	err = until(ctx, limit, "publishes are answered with results again after "+f.name, func() bool { return l.flowing(10) })
+	err = until(ctx, limit, "publishes are answered with results again after "+f.name, func() bool { return l.flowing(enough * len(l.instances)) })
 	if f.lossy {
 		l.mu.Lock()
 		l.oracle.lossy = append(l.oracle.lossy, window{from, time.Now()})
