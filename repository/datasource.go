@@ -57,6 +57,7 @@ type DataSource struct {
 	watchdog time.Duration
 	places   chan struct{} // one for each connection
 	changes  atomic.Uint64 // made through it
+	alone    atomic.Bool   // it is known to be no node of a Galera cluster
 	needs    Part          // what it is used for, known before it starts
 	layout   layout        // of the devices' table, known after it has started
 	log      *slog.Logger

@@ -86,8 +86,13 @@ func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Devic
 		rows, err = r.ds.read.QueryContext(ctx, r.query, args...)
 	}
 	out, err := r.devices(ctx, rows, err)
-	if err != nil || len(out) > 0 || !l.whole {
+	switch {
+	case err != nil || len(out) > 0:
 		return out, err
+	case r.ds.engine == mysqlEngine:
+		return r.byNodeCaughtUp(ctx, args)
+	case !l.whole:
+		return nil, nil
 	}
 	condition, args := l.strays(r.ds.dialect, service, node)
 	rows, err = r.ds.reading().rows(ctx, l.selection()+condition, args...)
