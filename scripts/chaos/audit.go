@@ -27,7 +27,7 @@ func (r *report) levelOff(ctx context.Context, l *load) error {
 	err := until(ctx, 2*time.Minute, "the program's level", func() bool {
 		var err error
 		r.After, err = l.level(ctx)
-		return err == nil && r.After.back(r.Before)
+		return err == nil && r.After.back(r.Before, len(l.instances))
 	})
 	if err != nil && !errors.Is(err, errTime) {
 		return err
@@ -89,7 +89,7 @@ func (r *report) failure(b *lab) error {
 	if n := r.Registrations["live, LOST"] + r.Registrations["gone, NOT said to be"]; n > 0 {
 		errs = append(errs, fmt.Errorf("%d registrations are not as they should be", n))
 	}
-	if !r.After.back(r.Before) {
+	if !r.After.back(r.Before, len(b.instances)) {
 		errs = append(errs, fmt.Errorf("the program took %v, and takes %v", r.Before, r.After))
 	}
 	for _, i := range b.instances {

@@ -73,8 +73,9 @@ func (i *instance) level(ctx context.Context) (l level, err error) {
 	return l, nil
 }
 
-// back reports whether the level is that of before again. Memory that the
-// garbage collector holds back for a while is no leak.
-func (l level) back(before level) bool {
-	return l.Memory <= 1.3*before.Memory+10 && l.Goroutines <= before.Goroutines+30 && l.Files <= before.Files+8
+// back reports whether the level of so many programs is that of before again.
+// Memory that the garbage collector holds back for a while is no leak.
+func (l level) back(before level, programs int) bool {
+	n := float64(programs)
+	return l.Memory <= 1.3*before.Memory+10*n && l.Goroutines <= before.Goroutines+30*n && l.Files <= before.Files+8*n
 }
