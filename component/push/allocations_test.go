@@ -1,3 +1,8 @@
+//go:build !race
+
+// Under the race detector, pools forget some of what they hold, on purpose: what
+// is allocated is exact without it only.
+
 package push
 
 import (
@@ -34,7 +39,7 @@ func TestAllocations(t *testing.T) {
 		}
 		w.phones.got, w.phones.to, w.phones.used = w.phones.got[:0], w.phones.to[:0], w.phones.used[:0]
 	})
-	if read > maxRead || publish > maxPublish+raceAllocations {
+	if read > maxRead || publish > maxPublish {
 		t.Errorf("reading allocates %.0f times, at most %d; publishing %.0f times, at most %d", read, maxRead, publish, maxPublish)
 	}
 }
