@@ -274,6 +274,15 @@ func (s *Stream) Write(st Stanza) error {
 	return err
 }
 
+// Gather makes writes begin at least d after each other: what is written more often
+// goes out together, up to d later. To write each answer by itself costs more than
+// to make it. An error is then told to the next who writes.
+func (s *Stream) Gather(d time.Duration) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.w.gather = d
+}
+
 // WriteRaw is Write for the text of stanzas.
 func (s *Stream) WriteRaw(stanzas []byte) error { return s.Write(raw(stanzas)) }
 

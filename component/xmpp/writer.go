@@ -19,8 +19,7 @@ const (
 var errClosed = errors.New("stream is closed")
 
 // writer appends stanzas to a buffer. Who finds no flush running becomes the
-// flusher and writes until the buffer is empty: many answers, one system call,
-// no timer and no goroutine of its own.
+// flusher and writes until the buffer is empty: many answers, one system call.
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration // of one write
@@ -30,6 +29,9 @@ type writer struct {
 	pending  []byte
 	spare    []byte
 	flushing bool
+	gather   time.Duration // between the beginnings of two writes
+	began    time.Time     // the last one
+	due      bool          // a timer is to flush
 	err      error
 }
 
@@ -73,18 +75,41 @@ func (w *writer) open() bool {
 	return w.err == nil
 }
 
-// flush writes what is pending, unless somebody is at it. It is called with mu
-// held.
+// flush writes what is pending, now or when it is time for the next write. It is
+// called with mu held.
 func (w *writer) flush() error {
+	if w.gather > 0 && !w.due && !w.flushing {
+		if wait := w.gather - time.Since(w.began); wait > 0 {
+			w.due = true
+			time.AfterFunc(wait, w.flushDue)
+		}
+	}
+	if w.due {
+		return nil
+	}
+	return w.flushNow()
+}
+
+func (w *writer) flushDue() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.due = false
+	_ = w.flushNow() // who writes next learns of it
+}
+
+// flushNow writes what is pending, unless somebody is at it. It is called with
+// mu held.
+func (w *writer) flushNow() error {
 	if w.flushing {
 		return nil
 	}
 	w.flushing = true
 	for len(w.pending) > 0 && w.err == nil {
 		batch := w.pending
+		w.began = time.Now()
 		w.pending, w.spare = w.spare[:0], nil // nobody else may use it again
 		// Still under the lock, so that it does not undo the shorter one of close.
-		err := w.conn.SetWriteDeadline(time.Now().Add(w.timeout))
+		err := w.conn.SetWriteDeadline(w.began.Add(w.timeout))
 		w.mu.Unlock()
 		if err == nil {
 			_, err = w.conn.Write(batch)
@@ -119,7 +144,7 @@ func (w *writer) close(last string) {
 	}
 	w.pending = append(w.pending, last...)
 	// What cannot be written now will not be written later either.
-	_ = w.flush()
+	_ = w.flushNow()
 	w.err = errClosed
 }
 

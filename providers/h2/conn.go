@@ -65,9 +65,10 @@ type conn struct {
 	mu       sync.Mutex // guards the rest
 	out      *bytes.Buffer
 	spare    *bytes.Buffer
-	queued   uint64 // bytes put into out since the beginning
-	handed   uint64 // those of them given to the operating system
-	flushing bool
+	queued   uint64        // bytes put into out since the beginning
+	handed   uint64        // those of them given to the operating system
+	flushing bool          // somebody writes, or is to write soon
+	began    time.Time     // the last write
 	patience time.Time     // until when a write may take
 	writer   *http2.Framer // into out
 	block    bytes.Buffer
