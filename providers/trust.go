@@ -1,7 +1,7 @@
 package providers
 
 import (
-	"crypto/sha256"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +19,7 @@ type trust struct {
 	loaded   time.Time // when the credential was loaded
 	accepted bool      // a push was accepted since
 	votes    []vote    // the devices' latest answers, oldest first
+	seed     maphash.Seed
 	alarmed  bool
 }
 
@@ -29,12 +30,18 @@ type vote struct {
 
 // voter is a device that votes: a hash of its account and token, as neither is
 // to be kept in memory for this.
-type voter [16]byte
+type voter uint64
 
-func voterOf(to *Target) voter {
-	var text [256]byte // spares an allocation
-	sum := sha256.Sum256(append(append(append(text[:0], to.Account...), 0), to.Token...))
-	return voter(sum[:16])
+func (t *trust) voterOf(to *Target) voter {
+	if t.seed == (maphash.Seed{}) {
+		t.seed = maphash.MakeSeed()
+	}
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	_, _ = h.WriteString(to.Account) // it never fails
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(to.Token)
+	return voter(h.Sum64())
 }
 
 // reset forgets all, as for a credential that was loaded just now.
@@ -83,7 +90,7 @@ func (t *trust) mayVote(to *Target) bool {
 }
 
 func (t *trust) cast(to *Target, doubtful bool) {
-	v := voterOf(to)
+	v := t.voterOf(to)
 	t.votes = slices.DeleteFunc(t.votes, func(x vote) bool { return x.device == v })
 	if len(t.votes) == electorate {
 		t.votes = slices.Delete(t.votes, 0, 1)

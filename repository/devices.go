@@ -53,12 +53,7 @@ func (r *Devices) Close() error {
 // ByNode returns the devices of a node, none when the node is not known.
 func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
 	if readers := r.nodeReaders(); readers != nil {
-		l := &r.ds.layout
-		q := nodeQuestion{node: l.node.kind.text(node), under: l.service.kind.text(service)}
-		if l.whole {
-			q.first, q.last = nodeKeys(node)
-		}
-		out, err := readers.ask(&q)
+		out, err := readers.ask(&nodeQuestion{node: node, service: service})
 		if err == nil {
 			return out, nil
 		}
@@ -111,8 +106,9 @@ func (r *Devices) nodeReaders() *nodeReaders {
 		return nil
 	}
 	if r.readers == nil {
-		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), whole: l.whole, changes: &r.ds.changes}
+		r.readers = &nodeReaders{file: r.ds.loc.file, query: r.nodeQuery(), layout: l, changes: &r.ds.changes}
 		if l.whole {
+			r.readers.query = l.selection() + "d.node_key BETWEEN ? AND ?"
 			condition, _ := l.strays(r.ds.dialect, "", "")
 			r.readers.strays = l.selection() + condition
 		}

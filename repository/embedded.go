@@ -31,8 +31,8 @@ const (
 // lock on the file.
 type nodeReaders struct {
 	file, query string
-	whole       bool           // the query begins with [nodeKeys]
-	strays      string         // asked where that finds none, if it is
+	strays      string // asked where that finds none, if it is for [nodeKeys]
+	layout      *layout
 	changes     *atomic.Uint64 // grows with each change that this program makes
 
 	mu      sync.Mutex
@@ -44,8 +44,7 @@ type nodeReaders struct {
 
 // nodeQuestion is a look-up and its answer.
 type nodeQuestion struct {
-	first, last int64  // its [nodeKeys]
-	node, under string // as the key columns have the node and the service
+	node, service string
 	found       []Device
 	err         error
 	turn        chan *nodeReader // nil: it is answered; else the asker is to answer all, with this one
@@ -170,13 +169,13 @@ func (r *nodeReader) answer(rs *nodeReaders) {
 	}
 	for i, q := range r.batch {
 		if q.err = err; err == nil {
-			q.found, q.err = r.find(q, rs.whole)
+			q.found, q.err = r.find(q, rs.layout)
 		}
 		if q.err == nil && len(q.found) == 0 && r.inside {
 			// Another program may have registered it since: "no such device" is
 			// said of the database as it is.
 			r.end()
-			q.found, q.err = r.find(q, rs.whole)
+			q.found, q.err = r.find(q, rs.layout)
 		}
 		if i > 0 {
 			told = i + 1
@@ -255,36 +254,44 @@ func run(s *sqlite.Stmt) error {
 }
 
 // find asks for the devices of a node.
-func (r *nodeReader) find(q *nodeQuestion, whole bool) (out []Device, err error) {
+func (r *nodeReader) find(q *nodeQuestion, l *layout) (out []Device, err error) {
 	if r.conn == nil {
 		return nil, errReadersClosed
 	}
-	s, n := r.search, 0
-	if whole {
-		s.BindInt64(1, q.first)
-		s.BindInt64(2, q.last)
-		n = 2
+	s := r.search
+	if l.whole {
+		first, last := nodeKeys(q.node)
+		s.BindInt64(1, first)
+		s.BindInt64(2, last)
+		// Whose keys are in between are hardly ever others.
+		if out, err = r.rows(s, q); err != nil || len(out) > 0 {
+			return out, err
+		}
+		s = r.strays
 	}
-	s.BindText(n+1, q.node)
-	s.BindText(n+2, q.under)
-	if out, err = r.rows(s); err != nil || len(out) > 0 || r.strays == nil {
-		return out, err
-	}
-	r.strays.BindText(1, q.node)
-	r.strays.BindText(2, q.under)
-	return r.rows(r.strays)
+	s.BindText(1, l.node.kind.text(q.node))
+	s.BindText(2, l.service.kind.text(q.service))
+	return r.rows(s, nil)
 }
 
-// rows reads the devices that a query finds.
-func (r *nodeReader) rows(s *sqlite.Stmt) (out []Device, err error) {
+// rows reads the devices that a query finds: of them those that a question is
+// for, if there is one.
+func (r *nodeReader) rows(s *sqlite.Stmt, q *nodeQuestion) (out []Device, err error) {
 	for {
 		more, err := s.Step()
 		if err != nil || !more {
 			return out, errors.Join(err, s.Reset())
 		}
 		out = append(out, Device{})
-		r.device(s, &out[len(out)-1])
+		if r.device(s, &out[len(out)-1]); q != nil && !q.asksFor(&out[len(out)-1]) {
+			out = out[:len(out)-1]
+		}
 	}
+}
+
+// asksFor reports whether a device is of the node and the service.
+func (q *nodeQuestion) asksFor(d *Device) bool {
+	return d.Node == q.node && (d.Service == q.service || strings.EqualFold(d.Service, q.service))
 }
 
 // device reads a row of [layout.selection]. Its texts share one string, but for
