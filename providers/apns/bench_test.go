@@ -13,9 +13,10 @@ import (
 func BenchmarkCompose(b *testing.B) {
 	s := style{topic: topic, alertText: "New message!", expiration: time.Hour}
 	to, n, now := target(), plain(), time.Now()
+	var m message
 	b.ReportAllocs()
 	for b.Loop() {
-		s.compose(&to, &n, now)
+		s.compose(&m, &to, &n, now)
 	}
 }
 

@@ -56,6 +56,9 @@ type message struct {
 	payload    []byte
 }
 
+// reset makes it an empty message, with the memory of the last one's payload.
+func (m *message) reset() { *m = message{payload: m.payload[:0]} }
+
 // style is what the configuration decides of a push.
 type style struct {
 	topic      string
@@ -68,12 +71,14 @@ type style struct {
 // compose turns a notification into a push. The cases, in their order, are the
 // decision table of the reference (xmpp §7.4). Never are an alert and
 // content-available combined: Siskin would show the message twice.
-func (s *style) compose(to *providers.Target, n *providers.Notification, now time.Time) *message {
-	m := &message{token: to.Token, topic: s.topic, id: n.ID, expiration: s.expires(now)}
+func (s *style) compose(m *message, to *providers.Target, n *providers.Notification, now time.Time) {
+	m.reset()
+	m.token, m.topic, m.id, m.expiration = to.Token, s.topic, n.ID, s.expires(now)
 	c := &content{Account: n.Account}
 	switch {
 	case s.guide:
-		return s.literally(m, n)
+		s.literally(c, n)
+		m.background()
 	case n.Event == "account-removed":
 		// No mutable-content: the app would replace the text by its own.
 		c.Aps = aps{Alert: "Account removed from the server", Sound: "default"}
@@ -86,12 +91,13 @@ func (s *style) compose(to *providers.Target, n *providers.Notification, now tim
 		m.second, m.token, m.topic = true, to.SecondToken, s.topic+voipSuffix
 		m.pushType, m.priority, m.expiration = typeVoIP, priorityNow, now.Add(callLife)
 		c.Encrypted, c.IV = n.Encrypted.Data, n.Encrypted.IV
-		if m.payload = encode(c); len(m.payload) <= maxVoIPPayload {
-			return m
+		if m.payload = encode(m.payload, c); len(m.payload) <= maxVoIPPayload {
+			return
 		}
 		alert := *to
 		alert.SecondToken = "" // too large to ring: the alert at least
-		return s.compose(&alert, n, now)
+		s.compose(m, &alert, n, now)
+		return
 	case silent(n):
 		m.background()
 		c.Aps.Available = 1
@@ -103,8 +109,7 @@ func (s *style) compose(to *providers.Target, n *providers.Notification, now tim
 		c.Aps.Alert = s.alertOf(n, c.Body)
 		m.alert(n)
 	}
-	m.payload = s.fit(c)
-	return m
+	m.payload = s.fit(m.payload, c)
 }
 
 func (s *style) expires(now time.Time) time.Time {
@@ -181,23 +186,23 @@ func nameOf(n *providers.Notification) string {
 // fit encodes the payload and takes away until it has the size: first from the
 // end of the alert, which most apps replace by what they make of the body, then
 // from the body's, then the sender, then the cipher text; the account stays.
-func (s *style) fit(c *content) []byte {
-	payload := encode(c)
+func (s *style) fit(b []byte, c *content) []byte {
+	payload := encode(b, c)
 	if len(payload) > maxPayload {
 		c.shorten(&c.Aps.Alert, leastAlert)
 		c.shorten(&c.Body, 0)
-		payload = encode(c)
+		payload = encode(b, c)
 	}
 	if len(payload) > maxPayload {
 		c.Sender, c.Nickname = "", ""
 		if c.Aps.Alert != "" {
 			c.Aps.Alert = s.alertText
 		}
-		payload = encode(c)
+		payload = encode(b, c)
 	}
 	if len(payload) > maxPayload {
 		c.Encrypted, c.IV = "", ""
-		payload = encode(c)
+		payload = encode(b, c)
 	}
 	return payload
 }
@@ -206,7 +211,7 @@ func (s *style) fit(c *content) []byte {
 // so many characters, until the payload has the size.
 func (c *content) shorten(text *string, least int) {
 	rest := []rune(strings.TrimSuffix(*text, "…"))
-	for over := len(encode(c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(c)) - maxPayload {
+	for over := len(encode(nil, c)) - maxPayload; over > 0 && len(rest) > least; over = len(encode(nil, c)) - maxPayload {
 		rest = rest[:max(least, len(rest)-1-over/mostOfCharacter)]
 		if *text = string(rest) + "…"; len(rest) == 0 {
 			*text = ""
@@ -215,9 +220,7 @@ func (c *content) shorten(text *string, least int) {
 }
 
 // literally makes the payload that Tigase's guide §6.1.2 documents.
-func (s *style) literally(m *message, n *providers.Notification) *message {
-	c := &content{Aps: aps{Available: 1}, Account: n.Account, Unread: n.Count, Sender: n.Sender, Body: n.ShortBody()}
-	m.background()
-	m.payload = s.fit(c)
-	return m
+func (s *style) literally(c *content, n *providers.Notification) {
+	c.Aps.Available = 1
+	c.Unread, c.Sender, c.Body = n.Count, n.Sender, n.ShortBody()
 }

@@ -58,7 +58,7 @@ func TestCompose(t *testing.T) {
 				to.SecondToken = ""
 			}
 			tc.n.ID, tc.n.Account = pushID, account
-			m := s.compose(&to, &tc.n, when)
+			m := composed(&s, &to, &tc.n, when)
 			which := "first"
 			if m.second {
 				which = "second"
@@ -72,6 +72,13 @@ func TestCompose(t *testing.T) {
 			golden(t, filepath.Join("testdata", name+".txt"), got)
 		})
 	}
+}
+
+// composed composes into a message that another push has used.
+func composed(s *style, to *providers.Target, n *providers.Notification, now time.Time) *message {
+	m := &message{second: true, token: "ff", collapse: "other", payload: []byte("another payload")}
+	s.compose(m, to, n, now)
+	return m
 }
 
 // golden compares with a file; TPUSH_GOLDEN=write writes it instead.
@@ -108,7 +115,7 @@ func TestSizes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n.ID, n.Account = pushID, account
 			to := target()
-			m := s.compose(&to, &n, when)
+			m := composed(&s, &to, &n, when)
 			limit := maxPayload
 			if m.pushType == typeVoIP {
 				limit = maxVoIPPayload

@@ -23,7 +23,7 @@ func FuzzEncode(f *testing.F) {
 		if err := e.Encode(c); err != nil {
 			t.Fatal(err)
 		}
-		if got := string(encode(c)) + "\n"; got != want.String() {
+		if got := string(encode(nil, c)) + "\n"; got != want.String() {
 			t.Errorf("got  %s\nwant %s", got, want.String())
 		}
 	})

@@ -25,6 +25,8 @@ type Provider struct {
 	sender atomic.Pointer[sender]
 	log    *slog.Logger
 
+	messages sync.Pool // of *message
+
 	mu   sync.Mutex // guards the rest, and changes of sender
 	open bool       // connections are kept open
 	all  []*h2.Transport
@@ -158,7 +160,15 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 		return &providers.Error{Kind: providers.Unauthorized, Err: cmp.Or(p.broken, errNoCertificate)}
 	}
 	began := time.Now()
-	m := s.style.compose(&to, &n, began)
+	m, ok := p.messages.Get().(*message)
+	if !ok {
+		m = new(message)
+	}
+	defer func() {
+		m.reset()
+		p.messages.Put(m)
+	}()
+	s.style.compose(m, &to, &n, began)
 	if err := checkToken(m.token); err != nil {
 		return &providers.Error{Kind: providers.Doubtful, Second: m.second, Reason: reasonBadToken, Err: err}
 	}

@@ -1,6 +1,7 @@
 package apns
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,7 +24,6 @@ import (
 type client struct {
 	host      string // with the port, if it is not 443
 	transport *h2.Transport
-	form      *http.Request // what all requests have
 	// library makes the requests where transport = 'standard' asks for it. By
 	// default they are made here, the same to the letter (a test compares them):
 	// apns2 and http.Client cost as much again as the way through h2.
@@ -34,7 +34,7 @@ type client struct {
 // newClient makes a client on a transport. apns2's own constructor is not used:
 // it builds a transport of its own and cannot be given roots.
 func newClient(address string, t *h2.Transport, library bool) *client {
-	c := &client{host: strings.TrimSuffix(address, ":443"), transport: t, form: &http.Request{Method: http.MethodPost}}
+	c := &client{host: strings.TrimSuffix(address, ":443"), transport: t}
 	if library {
 		// Apple redirects nobody; what does would get a token.
 		stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -69,11 +69,9 @@ func (c *client) push(ctx context.Context, x *exchange) error {
 			&apns2.Notification{DeviceToken: x.m.token, Payload: placeholder})
 		return err
 	}
-	req := c.form.WithContext(ctx)
 	x.url = url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
-	req.URL = &x.url
-	_, err := x.over(c.transport, req)
-	return err
+	x.req = http.Request{Method: http.MethodPost, URL: &x.url, Header: x.headers(), ContentLength: int64(len(x.m.payload))}
+	return c.transport.Do(ctx, &x.req, x.m.payload, x)
 }
 
 // exchange is a push and what became of it. Of the request apns2 gets only the
@@ -85,13 +83,25 @@ type exchange struct {
 	m     *message
 	token string // the provider token; empty with certificates
 
+	req    http.Request
 	url    url.URL
 	sent   http.Header // its values are parts of the next
 	values [8]string
 
 	status int
-	header http.Header
-	body   []byte
+	header http.Header // kept where somebody looks at it
+	body   []byte      // of a failure
+}
+
+// Answer implements [h2.Answerer].
+func (x *exchange) Answer(status int, header http.Header, body []byte) {
+	x.status = status
+	if status != http.StatusOK || x.token != "" {
+		x.header = header.Clone()
+	}
+	if status != http.StatusOK {
+		x.body = bytes.Clone(body)
+	}
 }
 
 type exchangeKey struct{}
@@ -118,25 +128,6 @@ func (x *exchange) headers() http.Header {
 	return x.sent
 }
 
-// over sends the request with the push's headers and payload, and notes the
-// answer.
-func (x *exchange) over(t *h2.Transport, req *http.Request) (*http.Response, error) {
-	req.Header = x.headers()
-	req.ContentLength = int64(len(x.m.payload))
-	req.Body = h2.Body(x.m.payload)
-	resp, err := t.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	x.status, x.header = resp.StatusCode, resp.Header
-	if resp.StatusCode != http.StatusOK {
-		// It is in memory, and bounded.
-		x.body, _ = io.ReadAll(resp.Body)
-		resp.Body = http.NoBody
-	}
-	return resp, nil
-}
-
 // notes is the round tripper below apns2; it carries the exchange that is in the
 // request's context.
 type notes struct{ *h2.Transport }
@@ -147,8 +138,20 @@ func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x == nil {
 		return nil, errors.New("a request that is no push")
 	}
-	req.GetBody = func() (io.ReadCloser, error) { return h2.Body(x.m.payload), nil }
-	return x.over(t.Transport, req)
+	req.Header = x.headers()
+	payload := bytes.Clone(x.m.payload) // x/net may read it after all is over
+	req.ContentLength = int64(len(payload))
+	req.Body = h2.Body(payload)
+	req.GetBody = func() (io.ReadCloser, error) { return h2.Body(payload), nil }
+	resp, err := t.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	// It is in memory, and bounded.
+	body, _ := io.ReadAll(resp.Body)
+	x.Answer(resp.StatusCode, resp.Header, body)
+	resp.Body = http.NoBody
+	return resp, nil
 }
 
 // send makes one request.

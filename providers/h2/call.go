@@ -27,9 +27,16 @@ type call struct {
 	window int64  // what the server takes of rest
 
 	status int
-	header http.Header
+	header http.Header // its values are parts of the next
+	values []string
 	answer []byte
 	err    error
+}
+
+// Answerer takes the answer to a request: header and body are its own until it
+// returns.
+type Answerer interface {
+	Answer(status int, header http.Header, body []byte)
 }
 
 // Body is a request's body of bytes that are not changed until the answer is
@@ -61,8 +68,16 @@ func (p *calls) get() *call {
 // put takes a call whose request has been answered: no connection knows it any
 // more.
 func (p *calls) put(k *call) {
-	*k = call{done: k.done}
+	clear(k.header)
+	clear(k.values)
+	*k = call{done: k.done, header: k.header, values: k.values[:0], answer: k.answer[:0]}
 	p.Put(k)
+}
+
+// begin forgets an answer, before a request is sent.
+func (k *call) begin() {
+	clear(k.header)
+	k.status, k.answer, k.err = 0, k.answer[:0], nil
 }
 
 // take reads a request.
@@ -93,8 +108,9 @@ func (k *call) take(req *http.Request) error {
 	return nil
 }
 
-// response makes the answer.
+// response makes the answer, of the memory that the call has for it.
 func (k *call) response(req *http.Request) *http.Response {
+	defer func() { k.header, k.values, k.answer = nil, nil, nil }()
 	resp := &http.Response{
 		StatusCode: k.status, Status: statusLine(k.status),
 		Proto: "HTTP/2.0", ProtoMajor: 2,

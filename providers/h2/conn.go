@@ -168,8 +168,7 @@ func (c *conn) cause(err error) error {
 
 // do sends a request and waits for its answer, which is then in k. The error is
 // an [*Error].
-func (c *conn) do(req *http.Request, k *call) error {
-	ctx := req.Context()
+func (c *conn) do(ctx context.Context, req *http.Request, k *call) error {
 	if ctx.Err() != nil {
 		return notSent(ctx)
 	}

@@ -3,7 +3,6 @@ package h2
 import (
 	"fmt"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -29,10 +28,6 @@ func (c *conn) headersFrame(whole bool, err error) error {
 	f := c.head
 	status, err := strconv.Atoi(f.status)
 	valid := err == nil && status >= 100 && status <= 999 && !f.full
-	var header http.Header
-	if valid {
-		header = c.header(f.fields)
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := c.streams[f.stream]
@@ -45,7 +40,8 @@ func (c *conn) headersFrame(whole bool, err error) error {
 	case status < 200:
 		return nil // interim (RFC 9110 section 15.2)
 	default:
-		k.status, k.header = status, header
+		k.status = status
+		k.headers(f.fields, c.in)
 		c.useful.Store(true)
 		c.heard = time.Now()
 	}

@@ -2,6 +2,7 @@ package h2
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -94,21 +95,22 @@ func validName(name string) bool {
 	return httpguts.ValidHeaderFieldName(name) && !strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' })
 }
 
-// header makes an answer's headers, with one allocation for all values.
-func (c *conn) header(fields []hpack.HeaderField) http.Header {
-	h := make(http.Header, len(fields))
-	values := make([]string, len(fields))
+// headers notes an answer's headers.
+func (k *call) headers(fields []hpack.HeaderField, in names) {
+	if k.header == nil {
+		k.header = make(http.Header, len(fields))
+	}
+	k.values = slices.Grow(k.values[:0], len(fields))[:len(fields)]
 	for i, f := range fields {
-		n, ok := c.in[f.Name]
+		n, ok := in[f.Name]
 		if !ok {
-			n = c.in.remember(f.Name, name{text: http.CanonicalHeaderKey(f.Name)})
+			n = in.remember(f.Name, name{text: http.CanonicalHeaderKey(f.Name)})
 		}
-		values[i] = f.Value
-		if old := h[n.text]; old != nil {
-			h[n.text] = append(old, f.Value)
+		k.values[i] = f.Value
+		if old := k.header[n.text]; old != nil {
+			k.header[n.text] = append(old, f.Value)
 			continue
 		}
-		h[n.text] = values[i : i+1 : i+1]
+		k.header[n.text] = k.values[i : i+1 : i+1]
 	}
-	return h
 }

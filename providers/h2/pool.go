@@ -57,23 +57,43 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := k.take(req); err != nil {
 		return nil, &Error{Err: err}
 	}
+	if err := p.send(req.Context(), req, k); err != nil {
+		return nil, err
+	}
+	resp := k.response(req)
+	p.calls.put(k)
+	return resp, nil
+}
+
+// do implements engine; see [Transport.Do].
+func (p *pool) do(ctx context.Context, req *http.Request, body []byte, a Answerer) error {
+	k := p.calls.get()
+	k.body = body
+	if err := p.send(ctx, req, k); err != nil {
+		return err
+	}
+	a.Answer(k.status, k.header, k.answer)
+	p.calls.put(k)
+	return nil
+}
+
+// send sends a call's request, and once more what the server did not look at.
+func (p *pool) send(ctx context.Context, req *http.Request, k *call) error {
 	refused := 0
 	for again := false; ; again = true {
-		c, err := p.enter(req.Context(), again)
+		c, err := p.enter(ctx, again)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		err = c.do(req, k)
+		err = c.do(ctx, req, k)
 		if p.leave(c, k.status); err == nil {
-			resp := k.response(req)
-			p.calls.put(k)
-			return resp, nil
+			return nil
 		}
 		switch {
 		case errors.Is(err, errNotTaken):
 			// The connection had ended: another one takes it.
 		case !errors.Is(err, errRefused) || refused == repeats:
-			return nil, err
+			return err
 		default:
 			refused++
 		}

@@ -60,6 +60,7 @@ const (
 // engine does a transport's work.
 type engine interface {
 	http.RoundTripper
+	do(ctx context.Context, req *http.Request, body []byte, a Answerer) error
 	open()
 	drain()
 	close()
@@ -120,6 +121,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.engine.RoundTrip(req)
 	}
 	return t.plain.instead(req, t.engine)
+}
+
+// Do is RoundTrip without what a http.RoundTripper costs: for a request whose
+// context and body are beside it, and whose answer need not be kept. Request and
+// body are not used any more once it has returned.
+func (t *Transport) Do(ctx context.Context, req *http.Request, body []byte, a Answerer) error {
+	return t.engine.do(ctx, req, body, a)
 }
 
 // Drain lets go of the connections: requests under way get their answers, late

@@ -55,7 +55,7 @@ func (c *conn) submit(req *http.Request, k *call) error {
 	}
 	k.id, k.start, k.sent = c.nextID, c.queued, time.Now()
 	k.rest, k.window = k.body, c.initial
-	k.status, k.header, k.answer, k.err = 0, nil, nil, nil
+	k.begin()
 	if c.nextID += 2; c.nextID > lastStream {
 		c.pool.all.Go(func() { c.pool.retire(c, errUsedUp) })
 	}
