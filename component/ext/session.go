@@ -17,6 +17,8 @@ const (
 	// workTime is how long a request may be worked on from when it was read, the
 	// wait for a slot included. What is left of answerTime is for its outcome.
 	workTime = 25 * time.Second
+	// gather is how long after each other writes to a server begin at least.
+	gather = 2 * time.Millisecond
 )
 
 // session opens one stream and serves it until it ends. It returns how long the
@@ -39,6 +41,7 @@ func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (live
 	if !l.startReading() {
 		return 0, context.Canceled
 	}
+	s.Gather(gather)
 	c := &conn{stream: s, since: time.Now()}
 	c.alive()
 	l.add(c)

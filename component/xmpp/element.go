@@ -23,6 +23,7 @@ type Element struct {
 
 	marks []mark // of the payload's elements
 	iq    IQ
+	reply IQ
 	home  *sync.Pool // of the reader that it came from
 }
 

@@ -40,8 +40,8 @@ type IQ struct {
 }
 
 // Free gives the memory of a request that came from a stream back for those to
-// come. The request, its payload, and an answer that repeats it must not be used
-// any more; its texts may be.
+// come. The request, its payload and its answer must not be used any more; its
+// texts may be.
 func (q *IQ) Free() {
 	e := q.element
 	if e == nil || e.home == nil {
@@ -86,7 +86,8 @@ func (q *IQ) Decode(v any) error {
 	return nil
 }
 
-// Result returns the answer of type result: addresses swapped, the same id and
+// Result returns the answer of type result, in the memory that a request from a
+// stream has for its one answer: addresses swapped, the same id and
 // language. The payload is anything that [xml.Marshal] takes, or nil for an
 // empty result; one that cannot be marshalled becomes an error answer.
 func (q *IQ) Result(payload any) *IQ {
@@ -120,7 +121,12 @@ func (q *IQ) Fail(e stanza.Error) *IQ {
 }
 
 func (q *IQ) reply(t stanza.IQType) *IQ {
-	return &IQ{From: q.To, To: q.From, ID: q.ID, Lang: q.Lang, Type: t}
+	r := new(IQ)
+	if q.element != nil {
+		r = &q.element.reply
+	}
+	*r = IQ{From: q.To, To: q.From, ID: q.ID, Lang: q.Lang, Type: t}
+	return r
 }
 
 // Sender returns the from address.
