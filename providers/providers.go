@@ -88,10 +88,22 @@ type Target struct {
 	Registered  time.Time
 	Accepted    time.Time // when the push service last accepted a push to it; zero: never
 	Sandbox     bool      // the token is known to belong to the push service's test environment
+	// Until is when the attempt is to be over, if ctx does not end it before; zero:
+	// only ctx ends it. A context of its own for each attempt costs as much as its
+	// payload.
+	Until time.Time
 	// Moved, if it is set, is told before Push returns that the push was accepted
 	// in the other environment than Sandbox says, for the next push to start
 	// there.
 	Moved func(sandbox bool)
+}
+
+// Bound returns a context that ends with ctx, or with the attempt.
+func (t *Target) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if t.Until.IsZero() {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, t.Until)
 }
 
 // Info describes a provider to clients.

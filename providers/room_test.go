@@ -20,7 +20,9 @@ type slow struct {
 
 func (s *slow) Info() Info              { return Info{ID: s.id} }
 func (s *slow) CheckToken(string) error { return nil }
-func (s *slow) Push(ctx context.Context, _ Target, _ Notification) error {
+func (s *slow) Push(ctx context.Context, to Target, _ Notification) error {
+	ctx, cancel := to.Bound(ctx)
+	defer cancel()
 	n := s.now.Add(1)
 	defer s.now.Add(-1)
 	for most := s.most.Load(); n > most && !s.most.CompareAndSwap(most, n); most = s.most.Load() {

@@ -193,11 +193,9 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to *Target, 
 }
 
 func (s *Set) attempt(ctx context.Context, until time.Time, p Provider, to *Target, n *Notification) error {
-	if end := time.Now().Add(s.opts.Attempt); end.Before(until) {
-		until = end
+	if to.Until = time.Now().Add(s.opts.Attempt); until.Before(to.Until) {
+		to.Until = until
 	}
-	ctx, cancel := context.WithDeadline(ctx, until)
-	defer cancel()
 	return p.Push(ctx, *to, *n)
 }
 

@@ -21,7 +21,9 @@ type script struct {
 
 func (s *script) Info() Info              { return Info{ID: s.id, Aliases: s.aliases} }
 func (s *script) CheckToken(string) error { return nil }
-func (s *script) Push(ctx context.Context, _ Target, _ Notification) error {
+func (s *script) Push(ctx context.Context, to Target, _ Notification) error {
+	ctx, cancel := to.Bound(ctx)
+	defer cancel()
 	s.pushed = append(s.pushed, time.Now())
 	if len(s.answers) == 0 {
 		return nil

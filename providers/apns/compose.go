@@ -53,6 +53,7 @@ type message struct {
 	expiration time.Time // zero: do not store
 	id         string
 	collapse   string
+	until      time.Time // when the attempt to send it is to be over; zero: when its context says
 	payload    []byte
 }
 
@@ -73,7 +74,7 @@ type style struct {
 // content-available combined: Siskin would show the message twice.
 func (s *style) compose(m *message, to *providers.Target, n *providers.Notification, now time.Time) {
 	m.reset()
-	m.token, m.topic, m.id, m.expiration = to.Token, s.topic, n.ID, s.expires(now)
+	m.token, m.topic, m.id, m.until, m.expiration = to.Token, s.topic, n.ID, to.Until, s.expires(now)
 	c := &content{Account: n.Account}
 	switch {
 	case s.guide:

@@ -112,6 +112,8 @@ func (p *Provider) CheckToken(token string) error {
 // Push makes one attempt; its error is an [*providers.Error]. More than
 // max-concurrent at a time wait for their turn.
 func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.Notification) error {
+	ctx, cancel := to.Bound(ctx)
+	defer cancel()
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():

@@ -112,6 +112,8 @@ func (p *Provider) Push(ctx context.Context, to providers.Target, n providers.No
 		return &providers.Error{Kind: providers.Unauthorized, Reason: "no credentials", Err: errors.New("add 'service-account-file': there is nothing to log in with")}
 	}
 	p.start()
+	ctx, end := to.Bound(ctx)
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
 	id := "m-" + n.ID

@@ -22,9 +22,10 @@ type call struct {
 
 	id     uint32
 	sent   time.Time
-	start  uint64 // where it begins in all that its connection sends
-	rest   []byte // of body, not yet sent
-	window int64  // what the server takes of rest
+	until  time.Time // when it ends without an answer; zero: never by itself
+	start  uint64    // where it begins in all that its connection sends
+	rest   []byte    // of body, not yet sent
+	window int64     // what the server takes of rest
 
 	status int
 	header http.Header // its values are parts of the next

@@ -80,12 +80,13 @@ type conn struct {
 	window   int64 // what the server takes of all
 	initial  int64 // what it takes of a new stream
 	maxFrame int
-	owed     uint32    // what was read of our window and not given back
-	heard    time.Time // when an answer came last
-	away     *GoAway   // the server has said that it ends the connection
-	armed    time.Time // until when the server may be silent
-	pinged   time.Time // when the ping was sent that is not answered; zero: none
-	err      error     // why it has ended
+	owed     uint32      // what was read of our window and not given back
+	heard    time.Time   // when an answer came last
+	away     *GoAway     // the server has said that it ends the connection
+	armed    time.Time   // until when the server may be silent
+	pinged   time.Time   // when the ping was sent that is not answered; zero: none
+	watched  *time.Timer // of [conn.overdue]; nil: it is not to run
+	err      error       // why it has ended
 }
 
 // room is how many requests it takes at a time. The pool's mu is held.
@@ -185,8 +186,13 @@ func (c *conn) do(ctx context.Context, req *http.Request, k *call) error {
 		<-k.done
 		return k.err
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && c.unheard(k) {
-		c.pool.retire(c, errUnanswered)
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		c.mu.Lock()
+		unheard := c.unheard(k)
+		c.mu.Unlock()
+		if unheard {
+			c.pool.retire(c, errUnanswered)
+		}
 	}
 	return &Error{Written: true, Err: context.Cause(ctx)}
 }
@@ -234,6 +240,7 @@ func (c *conn) die(err error) {
 	c.err = err
 	orphans := c.streams
 	c.streams, c.blocked = nil, nil
+	c.unwatch()
 	handed := c.handed
 	c.mu.Unlock()
 	c.pool.lost(c, err)

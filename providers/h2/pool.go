@@ -66,9 +66,9 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // do implements engine; see [Transport.Do].
-func (p *pool) do(ctx context.Context, req *http.Request, body []byte, a Answerer) error {
+func (p *pool) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
 	k := p.calls.get()
-	k.body = body
+	k.body, k.until = body, until
 	if err := p.send(ctx, req, k); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (p *pool) do(ctx context.Context, req *http.Request, body []byte, a Answere
 func (p *pool) send(ctx context.Context, req *http.Request, k *call) error {
 	refused := 0
 	for again := false; ; again = true {
-		c, err := p.enter(ctx, again)
+		c, err := p.enter(ctx, k.until, again)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func (p *pool) send(ctx context.Context, req *http.Request, k *call) error {
 
 // enter waits for room on a connection; one that had it already waits in front.
 // Each enter has its [pool.leave].
-func (p *pool) enter(ctx context.Context, again bool) (*conn, error) {
+func (p *pool) enter(ctx context.Context, until time.Time, again bool) (*conn, error) {
 	p.mu.Lock()
 	if again || p.waiting.Len() == 0 {
 		if c := p.free(); c != nil {
@@ -115,6 +115,8 @@ func (p *pool) enter(ctx context.Context, again bool) (*conn, error) {
 		p.mu.Unlock()
 		return nil, &Error{Err: err}
 	}
+	ctx, cancel := bound(ctx, until)
+	defer cancel()
 	w := &waiter{make(chan place, 1)}
 	var e *list.Element
 	if again {

@@ -100,8 +100,7 @@ func (c *conn) noise() {
 }
 
 // unheard reports whether nothing was answered since a call was sent, long ago.
+// c.mu is held.
 func (c *conn) unheard(k *call) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	return time.Since(k.sent) >= longUnanswered && c.heard.Before(k.sent)
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -80,7 +81,9 @@ func (t *standard) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // do implements engine; see [Transport.Do]. x/net may read a body after that.
-func (t *standard) do(ctx context.Context, req *http.Request, body []byte, a Answerer) error {
+func (t *standard) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
+	ctx, cancel := bound(ctx, until)
+	defer cancel()
 	req = req.WithContext(ctx)
 	body = bytes.Clone(body)
 	req.GetBody = func() (io.ReadCloser, error) { return Body(body), nil }

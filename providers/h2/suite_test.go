@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -51,6 +52,7 @@ func TestSuite(t *testing.T) {
 				tr.Open()
 				t.Run("many at once", func(t *testing.T) { many(t, tr, r, o.Standard) })
 				t.Run("statuses", func(t *testing.T) { statuses(t, tr, r) })
+				t.Run("do", func(t *testing.T) { doing(t, tr, r) })
 				t.Run("giving up", func(t *testing.T) { givingUp(t, tr, r) })
 			})
 		})
@@ -108,6 +110,32 @@ func statuses(t *testing.T, tr *Transport, r *remote) {
 			t.Errorf("%s (%v), want %d", got, err, want)
 		}
 	}
+}
+
+// doing: [Transport.Do] gets what RoundTrip gets, with requests that run out of
+// time in between.
+func doing(t *testing.T, tr *Transport, r *remote) {
+	if r.status == nil {
+		return
+	}
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			want := []int{200, 400, 410, 429, 503}[i%5]
+			until := time.Now().Add(30 * time.Second)
+			if i%4 == 3 {
+				until = time.Now().Add(time.Duration(i) * 10 * time.Microsecond)
+			}
+			k, err := do(t.Context(), tr, until, r.status(want))
+			if i%4 == 3 && errors.Is(err, context.DeadlineExceeded) {
+				return
+			}
+			if err != nil || k.status != want {
+				t.Errorf("%v (%v), want %d", k, err, want)
+			}
+		})
+	}
+	all.Wait()
 }
 
 // givingUp: requests that are given up leave the connection usable.

@@ -60,7 +60,7 @@ const (
 // engine does a transport's work.
 type engine interface {
 	http.RoundTripper
-	do(ctx context.Context, req *http.Request, body []byte, a Answerer) error
+	do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error
 	open()
 	drain()
 	close()
@@ -125,9 +125,10 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // Do is RoundTrip without what a http.RoundTripper costs: for a request whose
 // context and body are beside it, and whose answer need not be kept. Request and
-// body are not used any more once it has returned.
-func (t *Transport) Do(ctx context.Context, req *http.Request, body []byte, a Answerer) error {
-	return t.engine.do(ctx, req, body, a)
+// body are not used any more once it has returned. It ends with ctx, or a quarter
+// of a second after until at the latest, unless that is zero.
+func (t *Transport) Do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
+	return t.engine.do(ctx, until, req, body, a)
 }
 
 // Drain lets go of the connections: requests under way get their answers, late

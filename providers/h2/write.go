@@ -60,6 +60,9 @@ func (c *conn) submit(req *http.Request, k *call) error {
 		c.pool.all.Go(func() { c.pool.retire(c, errUsedUp) })
 	}
 	c.streams[k.id] = k
+	if !k.until.IsZero() {
+		c.watch()
+	}
 	if len(c.streams) == 1 {
 		c.arm() // the reader waits for an answer now
 	}
