@@ -78,27 +78,37 @@ func (w *writer) open() bool {
 // flush writes what is pending, now or when it is time for the next write. It is
 // called with mu held.
 func (w *writer) flush() error {
-	if w.gather > 0 && !w.due && !w.flushing {
-		if wait := w.gather - time.Since(w.began); wait > 0 {
-			w.due = true
-			time.AfterFunc(wait, w.flushDue)
-		}
+	if w.flushing || w.due {
+		return nil
 	}
-	if w.due {
+	if wait := w.pause(); wait > 0 {
+		w.flushIn(wait)
 		return nil
 	}
 	return w.flushNow()
 }
 
-func (w *writer) flushDue() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.due = false
-	_ = w.flushNow() // who writes next learns of it
+// pause is how long to wait before the next write. It is called with mu held.
+func (w *writer) pause() time.Duration {
+	if w.gather == 0 {
+		return 0
+	}
+	return w.gather - time.Since(w.began)
 }
 
-// flushNow writes what is pending, unless somebody is at it. It is called with
-// mu held.
+// flushIn has a goroutine flush after a while. It is called with mu held.
+func (w *writer) flushIn(wait time.Duration) {
+	w.due = true
+	time.AfterFunc(wait, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.due = false
+		_ = w.flushNow() // who writes next learns of it
+	})
+}
+
+// flushNow writes what is pending, unless somebody is at it, and sees to what
+// comes meanwhile. It is called with mu held.
 func (w *writer) flushNow() error {
 	if w.flushing {
 		return nil
@@ -106,8 +116,8 @@ func (w *writer) flushNow() error {
 	w.flushing = true
 	for len(w.pending) > 0 && w.err == nil {
 		batch := w.pending
-		w.began = time.Now()
 		w.pending, w.spare = w.spare[:0], nil // nobody else may use it again
+		w.began = time.Now()
 		// Still under the lock, so that it does not undo the shorter one of close.
 		err := w.conn.SetWriteDeadline(w.began.Add(w.timeout))
 		w.mu.Unlock()
@@ -122,6 +132,12 @@ func (w *writer) flushNow() error {
 			w.spare = batch
 		}
 		w.room.Broadcast()
+		if wait := w.pause(); wait > 0 {
+			if len(w.pending) > 0 && w.err == nil && !w.due {
+				w.flushIn(wait)
+			}
+			break
+		}
 	}
 	w.flushing = false
 	w.room.Broadcast()
@@ -133,7 +149,7 @@ func (w *writer) flushNow() error {
 func (w *writer) close(last string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timeout = closeTimeout
+	w.timeout, w.gather = closeTimeout, 0
 	// A connection that takes no deadline fails at the write.
 	_ = w.conn.SetWriteDeadline(time.Now().Add(closeTimeout))
 	for w.flushing {

@@ -69,6 +69,7 @@ type conn struct {
 	handed   uint64        // those of them given to the operating system
 	flushing bool          // somebody writes, or is to write soon
 	began    time.Time     // the last write
+	due      *time.Timer   // of the next one
 	patience time.Time     // until when a write may take
 	writer   *http2.Framer // into out
 	block    bytes.Buffer

@@ -49,7 +49,7 @@ func (c *conn) end(err error) {
 		c.mu.Lock()
 		_ = c.writer.WriteGoAway(0, http2.ErrCode(broken), nil)
 		c.mu.Unlock()
-		c.flush()
+		c.flushNow()
 	}
 	c.die(err)
 }

@@ -124,6 +124,7 @@ func TestGivingUp(t *testing.T) {
 		if fates["unknown"] < 10 || fates["unknown"]+fates["not sent"] != 30 {
 			t.Errorf("fates %v", fates)
 		}
+		time.Sleep(gather)
 		synctest.Wait()
 		p.mu.Lock()
 		defer p.mu.Unlock()

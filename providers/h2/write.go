@@ -16,9 +16,6 @@ import (
 )
 
 const (
-	// rounds is how often a caller writes what others have put down meanwhile,
-	// before a goroutine takes over.
-	rounds = 8
 	// largeBuffer is the size above which a buffer is not kept, in bytes.
 	largeBuffer = 1 << 20
 	// gather is how long after each other writes begin at least: requests that come
@@ -193,28 +190,28 @@ func (c *conn) flush() {
 		return
 	}
 	c.flushing = true
-	if wait := gather - time.Since(c.began); wait > 0 {
-		c.pool.all.Add(1)
-		time.AfterFunc(wait, func() {
-			defer c.pool.all.Done()
-			c.writeAll()
-		})
-		c.mu.Unlock()
-		return
+	wait := c.pause()
+	if wait > 0 {
+		c.writeIn(wait)
 	}
 	c.mu.Unlock()
-	// Whoever can run puts its request down first.
-	runtime.Gosched()
-	for range rounds {
-		if !c.write() {
-			return
-		}
+	if wait <= 0 {
+		// Whoever can run puts its request down first.
+		runtime.Gosched()
+		c.write()
 	}
+}
+
+// flushNow is flush for the last words to a server.
+func (c *conn) flushNow() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.flushing = c.err == nil; c.flushing {
-		c.pool.all.Go(c.writeAll)
+	if c.due != nil && c.due.Stop() {
+		c.pool.all.Done()
+		c.flushing = false
 	}
+	c.began = time.Time{}
+	c.mu.Unlock()
+	c.flush()
 }
 
 // flushSoon is flush for those who must not wait for a server that reads nothing:
@@ -222,23 +219,31 @@ func (c *conn) flush() {
 func (c *conn) flushSoon() {
 	if !c.flushing && c.err == nil && c.out.Len() > 0 {
 		c.flushing = true
-		c.pool.all.Go(c.writeAll)
+		c.writeIn(c.pause())
 	}
 }
 
-func (c *conn) writeAll() {
-	for c.write() {
-	}
+// pause is how long to wait before the next write. c.mu is held.
+func (c *conn) pause() time.Duration { return gather - time.Since(c.began) }
+
+// writeIn has a goroutine write after a while, at once if that is not above zero.
+// c.mu is held, and c.flushing is set.
+func (c *conn) writeIn(wait time.Duration) {
+	c.pool.all.Add(1)
+	c.due = time.AfterFunc(wait, func() {
+		defer c.pool.all.Done()
+		c.write()
+	})
 }
 
-// write writes the buffer once; false when there was nothing, or nothing can be
-// written any more.
-func (c *conn) write() bool {
+// write writes the buffer once. What has been put into it meanwhile is written in
+// a while. c.flushing is set.
+func (c *conn) write() {
 	c.mu.Lock()
-	if c.out.Len() == 0 || c.err != nil {
+	if c.err != nil {
 		c.flushing = false
 		c.mu.Unlock()
-		return false
+		return
 	}
 	batch := c.out
 	c.out, c.handed = c.spare, c.queued
@@ -257,9 +262,11 @@ func (c *conn) write() bool {
 	}
 	c.mu.Lock()
 	c.spare = batch
+	if c.flushing = err == nil && c.err == nil && c.out.Len() > 0; c.flushing {
+		c.writeIn(c.pause())
+	}
 	c.mu.Unlock()
 	if err != nil {
 		c.die(err)
 	}
-	return err == nil
 }
