@@ -48,8 +48,9 @@ func TestStoredCertificate(t *testing.T) {
 			t.Errorf("%s: %s\n%s", when, answer, h.log.String())
 		}
 		h.stop()
+		before := len(h.log.String())
 		h.run()
-		eventually(t, "the stored certificate is in use", func() bool { return strings.Contains(h.log.String(), "stored certificate in use") })
+		eventually(t, "the stored certificate is in use", func() bool { return strings.Contains(h.log.String()[before:], "stored certificate in use") })
 	}
 	if n := len(h.apns.Pushes()); n != 2 {
 		t.Errorf("%d pushes arrived, want 2", n)

@@ -96,7 +96,9 @@ func (r *runCommand) serve(ctx context.Context, w io.Writer) error {
 	}
 	showConfig(g, env)
 	l.Info("starting", "version", versionText(), "config", r.name())
-	if err := r.live(ctx, g, l); err != nil {
+	if err := r.live(ctx, g, l); ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		l.Info("told to stop while it was starting")
+	} else if err != nil {
 		printFailure(w, err)
 		return errors.Join(exit(exitConfig), g.Close())
 	}

@@ -97,6 +97,9 @@ func (h *house) run() {
 		if err := <-done; err != nil {
 			h.t.Errorf("the program ended with %v\n%s", err, h.log.String())
 		}
+		if err := h.server.Wait(limit(context.Background(), 10*time.Second), houseDomain, 0); err != nil {
+			h.t.Error(err)
+		}
 		h.stop = func() {}
 	}
 	h.t.Cleanup(func() { h.stop() })
