@@ -108,9 +108,9 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 // called before Start.
 func (ds *DataSource) Use(parts Part) { ds.needs |= parts }
 
-// The caches of the connections to an embedded database, in kB at most; they take
-// twice that, as the allocator rounds each page up. The one of the look-ups holds
-// the inner pages of a million devices.
+// The caches of the connections to an embedded database, in kB at most, and within
+// what givePages gives all of them. The one of the look-ups holds the inner pages of
+// a million devices.
 const (
 	cacheSize  = 1500
 	smallCache = 500 // of all other questions
@@ -121,6 +121,7 @@ const (
 func readers() int { return max(2, min(4, runtime.NumCPU())) }
 
 func (ds *DataSource) openSQLite(home string) (err error) {
+	givePages()
 	if !filepath.IsAbs(ds.loc.file) {
 		ds.loc.file = filepath.Join(home, ds.loc.file)
 	}

@@ -45,9 +45,9 @@ type nodeReaders struct {
 // nodeQuestion is a look-up and its answer.
 type nodeQuestion struct {
 	node, service string
-	found       []Device
-	err         error
-	turn        chan *nodeReader // nil: it is answered; else the asker is to answer all, with this one
+	found         []Device
+	err           error
+	turn          chan *nodeReader // nil: it is answered; else the asker is to answer all, with this one
 }
 
 var errReadersClosed = errors.New("the database is closed")

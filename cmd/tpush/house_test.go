@@ -42,6 +42,7 @@ var rooms = map[string][]string{
 	"github.com/alecthomas/participle/v2": {"tdsl"},
 	"github.com/alecthomas/kong":          {"cmd/tpush"},
 	"mellium.im/":                         {"component/", "providers/fcmxmpp", "cmd/tpush"},
+	"modernc.org/libc":                    {"repository"},
 	"modernc.org/sqlite":                  {"repository"},
 	"zombiezen.com/go/sqlite":             {"repository"},
 	"github.com/go-sql-driver/mysql":      {"repository"},
