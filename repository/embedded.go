@@ -289,9 +289,11 @@ func (r *nodeReader) rows(s *sqlite.Stmt, q *nodeQuestion) (out []Device, err er
 	}
 }
 
-// asksFor reports whether a device is of the node and the service.
+// asksFor reports whether a device is of the node and the service, as its hashes
+// would: EqualFold takes some texts to be equal that have different ones, and the
+// other way around.
 func (q *nodeQuestion) asksFor(d *Device) bool {
-	return d.Node == q.node && (d.Service == q.service || strings.EqualFold(d.Service, q.service))
+	return d.Node == q.node && (d.Service == q.service || strings.ToLower(d.Service) == strings.ToLower(q.service))
 }
 
 // device reads a row of [layout.selection]. Its texts share one string, but for

@@ -35,3 +35,20 @@ func TestRowsOfOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestAsksFor: a row is a question's when its hashes are, also where upper and
+// lower case are no pairs.
+func TestAsksFor(t *testing.T) {
+	for _, c := range [][2]string{
+		{"push.example.com", "push.example.com"}, {"push.example.com", "PUSH.Example.com"}, {"żółw.example", "ŻÓŁW.example"},
+		{"push.example.com", "push.example.org"}, {"push", "pu\u017fh"}, {"\u0130.example", "i.example"}, {"\u212a", "k"}, {"\u03c2", "\u03c3"},
+	} {
+		q := nodeQuestion{node: "n", service: c[0]}
+		if got, want := q.asksFor(&Device{Node: "n", Service: c[1]}), jidHash(c[0]) == jidHash(c[1]); got != want {
+			t.Errorf("%q and %q: %v", c[0], c[1], got)
+		}
+		if q.asksFor(&Device{Node: "N", Service: c[0]}) {
+			t.Errorf("%q: another node", c[0])
+		}
+	}
+}

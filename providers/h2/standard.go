@@ -80,11 +80,12 @@ func (t *standard) RoundTrip(req *http.Request) (*http.Response, error) {
 	return whole(resp)
 }
 
-// do implements engine; see [Transport.Do]. x/net may read a body after that.
+// do implements engine; see [Transport.Do]. x/net may read the headers and the body
+// after that.
 func (t *standard) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
 	ctx, cancel := bound(ctx, until)
 	defer cancel()
-	req = req.WithContext(ctx)
+	req = req.Clone(ctx)
 	body = bytes.Clone(body)
 	req.GetBody = func() (io.ReadCloser, error) { return Body(body), nil }
 	req.Body, req.ContentLength = Body(body), int64(len(body))

@@ -126,7 +126,8 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 // Do is RoundTrip without what a http.RoundTripper costs: for a request whose
 // context and body are beside it, and whose answer need not be kept. Request and
 // body are not used any more once it has returned. It ends with ctx, or a quarter
-// of a second after until at the latest, unless that is zero.
+// of a second after until at the latest, unless that is zero; the one that writes
+// for all is held up by a server that reads nothing until the write ends.
 func (t *Transport) Do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
 	return t.engine.do(ctx, until, req, body, a)
 }

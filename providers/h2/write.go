@@ -2,6 +2,7 @@ package h2
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"runtime"
@@ -47,10 +48,14 @@ func (c *conn) submit(req *http.Request, k *call) error {
 	if c.err != nil || c.away != nil || c.nextID > lastStream {
 		return &Error{Err: errNotTaken}
 	}
+	now := time.Now()
+	if !k.until.IsZero() && !now.Before(k.until) {
+		return &Error{Err: context.DeadlineExceeded}
+	}
 	if err := c.encode(req, len(k.body)); err != nil {
 		return &Error{Err: err}
 	}
-	k.id, k.start, k.sent = c.nextID, c.queued, time.Now()
+	k.id, k.start, k.sent = c.nextID, c.queued, now
 	k.rest, k.window = k.body, c.initial
 	k.begin()
 	if c.nextID += 2; c.nextID > lastStream {
@@ -185,7 +190,7 @@ func (p *pool) sentName(key string) name {
 // writing does it for all: the requests that are put down meanwhile go with them.
 func (c *conn) flush() {
 	c.mu.Lock()
-	if c.flushing || c.out.Len() == 0 {
+	if c.flushing || c.err != nil || c.out.Len() == 0 {
 		c.mu.Unlock()
 		return
 	}
