@@ -22,6 +22,8 @@ const (
 	// gather is how long after each other writes begin at least: requests that come
 	// more often share a record, a system call, and often the server's answer.
 	gather = 2 * time.Millisecond
+	// crowd is from how many requests under way on that is done.
+	crowd = 16
 	// maxNames bounds the header names that are remembered.
 	maxNames = 128
 )
@@ -228,8 +230,15 @@ func (c *conn) flushSoon() {
 	}
 }
 
-// pause is how long to wait before the next write. c.mu is held.
-func (c *conn) pause() time.Duration { return gather - time.Since(c.began) }
+// pause is how long to wait before the next write. With few requests under way
+// there is little to gather, and a server that takes few would be kept waiting.
+// c.mu is held.
+func (c *conn) pause() time.Duration {
+	if len(c.streams) < crowd {
+		return 0
+	}
+	return gather - time.Since(c.began)
+}
 
 // writeIn has a goroutine write after a while, at once if that is not above zero.
 // c.mu is held, and c.flushing is set.
