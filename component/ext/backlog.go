@@ -78,6 +78,13 @@ func (b *backlog) enter(j job) place {
 	return waits
 }
 
+// work is how many requests are in work.
+func (b *backlog) work() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.working
+}
+
 // leave ends a request's work. Its slot goes to the one that waits longest.
 func (b *backlog) leave() (next job, ok bool) {
 	b.mu.Lock()

@@ -3,6 +3,7 @@ package ext
 import (
 	"context"
 	"encoding/xml"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -231,6 +232,20 @@ func TestDrain(t *testing.T) {
 		stop()
 		close(stopped)
 	}()
+	// What still comes is answered at once, as a passing failure. The first may be
+	// taken before the order to stop is known.
+	var late *xmpp.Element
+	for i := 0; late == nil; i++ {
+		soon, cancel := context.WithTimeout(ctx, 2*lastReads)
+		late, _ = s.Request(soon, domain, request(fmt.Sprint("late", i), "a"))
+		cancel()
+		if ctx.Err() != nil {
+			t.Fatal("a request during the shutdown is never answered")
+		}
+	}
+	if text := string(late.Payload); late.Type != "error" || !strings.Contains(text, "type='wait'") || !strings.Contains(text, "internal-server-error") {
+		t.Errorf("a request during the shutdown is answered %s %s", late.Type, text)
+	}
 	close(h.hold)
 	if err := <-answer; err != nil {
 		t.Errorf("a request in work at the shutdown: %v", err)

@@ -24,11 +24,10 @@ type link struct {
 	log      *slog.Logger
 	end      func() // takes the link out of service
 
-	draining bool           // guarded by mu
-	readers  sync.WaitGroup // goroutines that read a stream and start handlers
-	workers  *workers       // handlers
-	turned   atomic.Int64   // requests turned away
-	drained  chan struct{}  // closed when all handlers have answered at the end
+	draining bool          // guarded by mu
+	workers  *workers      // handlers
+	turned   atomic.Int64  // requests turned away
+	drained  chan struct{} // closed when all handlers have answered at the end
 
 	mu       sync.Mutex
 	connects int
@@ -56,8 +55,8 @@ func newLink(e *Ext, it Item, address string, h Handler) *link {
 	return l
 }
 
-// run keeps the link's connections until ctx ends. Then it stops reading, lets
-// the requests in work be answered, and closes the streams.
+// run keeps the link's connections until ctx ends. Then it lets the requests in
+// work be answered, turns others away, and closes the streams.
 func (l *link) run(ctx context.Context) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -74,28 +73,40 @@ func (l *link) run(ctx context.Context) {
 	l.workers.end()
 }
 
+// lastReads is how long after the order to stop requests are still taken: what a
+// server has sent already is to be read and done.
+const lastReads = 50 * time.Millisecond
+
 // drain waits for the requests in work, for at most the drain time, and then lets
-// the streams close.
+// the streams close. What still comes meanwhile is answered as a passing failure: a
+// server routes to a stream as long as that is there.
 func (l *link) drain(cancel context.CancelFunc) {
+	time.Sleep(lastReads)
 	l.mu.Lock()
 	l.draining = true
 	l.mu.Unlock()
-	l.readers.Wait()
 	timer := time.AfterFunc(l.ext.drain, cancel)
 	defer timer.Stop()
 	l.workers.wait()
 	close(l.drained)
 }
 
-// startReading counts a reader in; false when the link is ending.
-func (l *link) startReading() bool {
+// admit counts a request in; false when the link is ending.
+func (l *link) admit() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining {
 		return false
 	}
-	l.readers.Add(1)
+	l.workers.under.Add(1)
 	return true
+}
+
+// ending reports whether no requests are taken any more.
+func (l *link) ending() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.draining
 }
 
 // keep keeps one connection until ctx ends, or until it turns out that the

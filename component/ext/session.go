@@ -2,7 +2,6 @@ package ext
 
 import (
 	"context"
-	"errors"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -17,8 +16,10 @@ const (
 	// workTime is how long a request may be worked on from when it was read, the
 	// wait for a slot included. What is left of answerTime is for its outcome.
 	workTime = 25 * time.Second
-	// gather is how long after each other writes to a server begin at least.
+	// gather is how long after each other writes to a server begin at least while
+	// so many requests as crowd are in work: nobody is to wait alone.
 	gather = 2 * time.Millisecond
+	crowd  = 16
 )
 
 // session opens one stream and serves it until it ends. It returns how long the
@@ -38,29 +39,29 @@ func (l *link) session(ctx, work context.Context, o *outage) (lived time.Duratio
 // serve takes requests from a stream until that ends, or ctx.
 func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (lived time.Duration, err error) {
 	defer s.Close()
-	if !l.startReading() {
+	if l.ending() {
 		return 0, context.Canceled
 	}
-	s.Gather(gather)
+	s.Gather(gather, func() bool { return l.ext.backlog.work() >= crowd })
 	c := &conn{stream: s, since: time.Now()}
 	c.alive()
 	l.add(c)
 	l.log.Info("connected")
-	stop := context.AfterFunc(ctx, s.StopReading)
-	defer stop()
 	watch, cancel := context.WithCancel(ctx)
-	watched := make(chan struct{})
+	ended, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
 		l.watch(watch, c, o)
+		select {
+		case <-l.drained:
+			s.StopReading()
+		case <-ended:
+		}
 	}()
 	err = l.read(work, c)
-	l.readers.Done()
 	cancel()
+	close(ended)
 	<-watched
-	if errors.Is(err, xmpp.ErrStopped) {
-		<-l.drained
-	}
 	s.Close()
 	l.remove(c)
 	return time.Since(c.since), err
@@ -114,7 +115,11 @@ func (l *link) read(work context.Context, c *conn) error {
 
 // begin has a request worked on when a slot is free for it.
 func (l *link) begin(j job) {
-	l.workers.under.Add(1)
+	if !l.admit() {
+		// An answer that a broken connection cannot take is of no more use than none.
+		_ = j.from.stream.Write(j.q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "the component is stopping")))
+		return
+	}
 	switch l.ext.backlog.enter(j) {
 	case starts:
 		l.workers.do(j)

@@ -45,7 +45,7 @@ func TestGatheredOnce(t *testing.T) {
 			client, server := net.Pipe()
 			conn := &brittle{Conn: client, t: t, pace: time.Duration(rand.IntN(6)) * time.Millisecond, left: []int{1 << 30, rand.IntN(20000)}[round%2]}
 			s := newStream(conn)
-			s.Gather(2 * time.Millisecond)
+			s.Gather(2*time.Millisecond, func() bool { return true })
 			var taken sync.Map
 			var all sync.WaitGroup
 			for i := range 300 {

@@ -36,7 +36,8 @@ func TestGather(t *testing.T) {
 		defer server.Close()
 		conn := &writes{Conn: client}
 		s := newStream(conn)
-		s.Gather(2 * time.Millisecond)
+		crowd := true
+		s.Gather(2*time.Millisecond, func() bool { return crowd })
 		began := time.Now()
 		write := func(ids ...string) {
 			for _, id := range ids {
@@ -50,6 +51,12 @@ func TestGather(t *testing.T) {
 		write("4")
 		time.Sleep(10 * time.Millisecond)
 		write("5", "6")
+		time.Sleep(10 * time.Millisecond)
+		synctest.Wait()
+		crowd = false
+		write("7", "8")
+		crowd = true
+		write("9", "0")
 		s.Close()
 		var got []string
 		for i, text := range conn.all {
@@ -58,7 +65,7 @@ func TestGather(t *testing.T) {
 				got = append(got, id[:1])
 			}
 		}
-		if got, want := strings.Join(got, " "), "0s < 1 2ms < 2 3 4 11ms < 5 11ms < 6"; got != want {
+		if got, want := strings.Join(got, " "), "0s < 1 2ms < 2 3 4 11ms < 5 13ms < 6 21ms < 7 21ms < 8 21ms < 9 0"; got != want {
 			t.Errorf("written %s, want %s", got, want)
 		}
 	})
@@ -70,7 +77,7 @@ func TestGatheredAnswersAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := net.Pipe()
 		s := newStream(&writes{Conn: client})
-		s.Gather(time.Minute)
+		s.Gather(time.Minute, func() bool { return true })
 		for _, id := range []string{"1", "2", "3"} {
 			if !s.Take(result(id)) {
 				t.Errorf("%s is not taken", id)

@@ -274,13 +274,14 @@ func (s *Stream) Write(st Stanza) error {
 	return err
 }
 
-// Gather makes writes begin at least d after each other: what is written more often
-// goes out together, up to d later. To write each answer by itself costs more than
-// to make it. An error is then told to the next who writes.
-func (s *Stream) Gather(d time.Duration) {
+// Gather makes writes begin at least d after each other while there is a crowd: what
+// is written more often goes out together, up to d later. To write each answer by
+// itself costs more than to make it. An error is then told to the next who writes.
+// crowd is called at each write and must not write itself.
+func (s *Stream) Gather(d time.Duration, crowd func() bool) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	s.w.gather = d
+	s.w.gather, s.w.crowd = d, crowd
 }
 
 // WriteRaw is Write for the text of stanzas.

@@ -29,9 +29,10 @@ type writer struct {
 	pending  []byte
 	spare    []byte
 	flushing bool
-	gather   time.Duration // between the beginnings of two writes
-	began    time.Time     // the last one
-	due      bool          // a timer is to flush
+	gather   time.Duration // between the beginnings of two writes, in a crowd
+	crowd    func() bool
+	began    time.Time // the last one
+	due      bool      // a timer is to flush
 	err      error
 }
 
@@ -90,7 +91,7 @@ func (w *writer) flush() error {
 
 // pause is how long to wait before the next write. It is called with mu held.
 func (w *writer) pause() time.Duration {
-	if w.gather == 0 {
+	if w.gather == 0 || !w.crowd() {
 		return 0
 	}
 	return w.gather - time.Since(w.began)
