@@ -145,6 +145,20 @@ func (r *Devices) exhume(ctx context.Context, s session, d *Device) error {
 // devices may be registered again in any case.
 func (r *Devices) ReadOnly() string { return r.ds.layout.readOnly }
 
+// Writable tells why the database takes no changes: that it is read-only, or a right
+// that is missing. It changes nothing.
+func (r *Devices) Writable(ctx context.Context) error {
+	err := r.ds.transact(ctx, func(ctx context.Context, s session) error {
+		for _, table := range []string{"tig_push_devices", "tig_push_device_data", "tig_push_tombstones"} {
+			if err := s.exec(ctx, "DELETE FROM "+table+" WHERE 1 = 0"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return r.failed("write to the database", err)
+}
+
 // insert writes a new row, all that the layout knows.
 func (r *Devices) insert(ctx context.Context, s session, d *Device, second sql.NullString) error {
 	l := &r.ds.layout

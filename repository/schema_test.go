@@ -168,12 +168,16 @@ func TestReadOnlyDatabase(t *testing.T) {
 	uri := emptyDatabase(t, "postgresql")
 	d := openDevices(t, uri)
 	register(t, d, key("AB"), "", "n1")
+	ok(t, d.Writable(t.Context()))
 	ok(t, d.ds.writing().exec(t.Context(), "ALTER DATABASE "+d.ds.loc.database+" SET default_transaction_read_only = on"))
 	again := NewDevices(openSource(t, uri), slog.New(slog.DiscardHandler))
 	defer again.Close()
 	ok(t, again.ds.Start(t.Context()))
 	if got := byNode(t, again, "n1"); len(got) != 1 {
 		t.Errorf("devices %+v", got)
+	}
+	if err := again.Writable(t.Context()); err == nil || !strings.Contains(err.Error(), "the database is read-only") {
+		t.Errorf("it takes changes: %v", err)
 	}
 	if _, err := again.Register(t.Context(), key("CD"), "", "n2"); err == nil || errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), "the database is read-only") {
 		t.Errorf("error %v", err)

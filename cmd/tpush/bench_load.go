@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -59,8 +60,8 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 	if err := b.warm(ctx, p); err != nil {
 		return nil, fmt.Errorf("publish before the measurement: %w", err)
 	}
-	if n := p.answers["error item-not-found"]; b.Stored > 0 && n > 0 {
-		return nil, fmt.Errorf("%d of %d publishes went to devices that the database does not hold: are there %d, of scripts/bench/fill?", n, len(p.took), b.Stored)
+	if err := b.missing(p); err != nil {
+		return nil, err
 	}
 	p.took, p.answers = make([]time.Duration, b.Pushes), r.Answers
 	inBefore, err := b.inside.ask()
@@ -79,6 +80,9 @@ func (b *benchRun) load(ctx context.Context, pid int) (*benchResult, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("publish: %w", err)
+	}
+	if err := b.missing(p); err != nil {
+		return nil, err
 	}
 	took := time.Since(began)
 	after, err := usageOf(pid)
@@ -105,12 +109,24 @@ func (b *benchRun) warm(ctx context.Context, p *publisher) error {
 	return inParallel(b.Window, n, func(i int) error { return p.publish(ctx, i, time.Now()) })
 }
 
+// missing tells of devices that the database was said to hold, and does not.
+func (b *benchRun) missing(p *publisher) error {
+	if n := p.answers["error item-not-found"]; b.Stored > 0 && n > 0 {
+		return fmt.Errorf("%d of %d publishes went to devices that the database does not hold: are there %d, of scripts/bench/fill?", n, len(p.took), b.Stored)
+	}
+	return nil
+}
+
 // nodes says to which node the i-th publish goes. Those of stored devices come in
-// an order that has nothing to do with how they lie.
+// no order, from all of them.
 func (b *benchRun) nodes(ctx context.Context, r *benchResult) (func(int) string, error) {
-	const stride = 1_000_003 // a prime
-	if n := b.Stored; n > 0 {
-		return func(i int) string { return fmt.Sprintf("bench-%d", i*stride%n) }, nil
+	if n := uint64(b.Stored); n > 0 {
+		// Multiples of the golden ratio fill the numbers evenly, and far apart.
+		const ratio = 0x9E3779B97F4A7C15
+		return func(i int) string {
+			at, _ := bits.Mul64(uint64(i)*ratio, n)
+			return fmt.Sprintf("bench-%d", at)
+		}, nil
 	}
 	nodes, err := b.register(ctx, r)
 	return func(i int) string { return nodes[i%len(nodes)] }, err

@@ -50,8 +50,14 @@ func (r *benchResult) internals(before, after measured, pushes int) {
 // print shows each program's rounds by their medians, and what the others cost
 // beside this one: least beside least, median beside median.
 func (r *benchReport) print(w io.Writer) error {
-	fmt.Fprintf(w, "%v pushes for %v accounts, %v at a time, APNs answering in %v; %d rounds, medians\n", r.Options["pushes"], r.Options["accounts"],
-		r.Options["window"], r.Options["latency"], len(r.Programs["tpush"]))
+	accounts, pace := fmt.Sprintf("%v accounts", r.Options["accounts"]), fmt.Sprintf("%v at a time", r.Options["window"])
+	if n, _ := r.Options["stored"].(int); n > 0 {
+		accounts = fmt.Sprintf("%d stored devices", n)
+	}
+	if rate, _ := r.Options["rate"].(float64); rate > 0 {
+		pace = fmt.Sprintf("%g a second", rate)
+	}
+	fmt.Fprintf(w, "%v pushes for %s, %s, APNs answering in %v; %d rounds, medians\n", r.Options["pushes"], accounts, pace, r.Options["latency"], len(r.Programs["tpush"]))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tpushes/s\tµs CPU/push\tleast\tp50\tp95\tp99\tmax\tRSS MB\tpeak\tthreads\t")
 	for _, name := range r.order {

@@ -66,6 +66,9 @@ func (d *doctor) devices(ctx context.Context, devices *repository.Devices) {
 		d.ill(subjectDatabase, "give tpush a database of its own and move the devices there with 'tpush devices export' and 'import' (page operations)",
 			"tig_push_devices takes no new devices: %s; those in it get their pushes", why)
 	}
+	if err := devices.Writable(ctx); err != nil {
+		d.ill(subjectDatabase, "until it takes changes, no device can be registered, and dead ones stay", "%v", err)
+	}
 	counts, err := devices.Counts(ctx)
 	if err != nil {
 		d.ill(subjectDatabase, "", "%v", err)
