@@ -293,7 +293,11 @@ func (r *nodeReader) rows(s *sqlite.Stmt, q *nodeQuestion) (out []Device, err er
 // would: EqualFold takes some texts to be equal that have different ones, and the
 // other way around.
 func (q *nodeQuestion) asksFor(d *Device) bool {
-	return d.Node == q.node && (d.Service == q.service || strings.ToLower(d.Service) == strings.ToLower(q.service))
+	if d.Node != q.node || d.Service == q.service {
+		return d.Node == q.node
+	}
+	asked := strings.ToLower(q.service)
+	return strings.ToLower(d.Service) == asked
 }
 
 // device reads a row of [layout.selection]. Its texts share one string, but for
