@@ -261,6 +261,18 @@ func TestUnsentAnswersAreKept(t *testing.T) {
 	s.Close()
 }
 
+// The end of a stream that cannot be written is none of the stanzas that go out on
+// the next one: it would end that.
+func TestEndIsNotUnsent(t *testing.T) {
+	client, server := net.Pipe()
+	s := newStream(client)
+	server.Close()
+	s.Close()
+	if got := s.Unsent(); len(got) != 0 {
+		t.Errorf("unsent %q", got)
+	}
+}
+
 // A stanza is written, or unsent, or not taken: whoever writes it elsewhere must
 // know which, or it goes out twice.
 func TestTakenStanzas(t *testing.T) {

@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"sync"
@@ -33,6 +34,7 @@ type writer struct {
 	crowd    func() bool
 	began    time.Time // the last one
 	due      bool      // a timer is to flush
+	closing  bool      // the last words are being written
 	err      error
 }
 
@@ -49,7 +51,7 @@ func (w *writer) write(add func([]byte) []byte) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.open() {
-		return w.err
+		return cmp.Or(w.err, errClosed)
 	}
 	w.pending = add(w.pending)
 	return w.flush()
@@ -61,7 +63,7 @@ func (w *writer) stanza(st Stanza) (taken bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.open() {
-		return false, w.err
+		return false, cmp.Or(w.err, errClosed)
 	}
 	w.pending = st.Append(w.pending)
 	return true, w.flush()
@@ -73,7 +75,7 @@ func (w *writer) open() bool {
 	for w.err == nil && len(w.pending) > maxPending {
 		w.room.Wait()
 	}
-	return w.err == nil
+	return w.err == nil && !w.closing
 }
 
 // flush writes what is pending, now or when it is time for the next write. It is
@@ -159,9 +161,15 @@ func (w *writer) close(last string) {
 	if w.err != nil {
 		return
 	}
+	w.closing = true
+	stanzas := len(w.pending)
 	w.pending = append(w.pending, last...)
-	// What cannot be written now will not be written later either.
-	_ = w.flushNow()
+	if w.flushNow() != nil {
+		// The last words are this stream's: written on another with the stanzas,
+		// they would end that.
+		w.pending = w.pending[:stanzas]
+		return
+	}
 	w.err = errClosed
 }
 
