@@ -128,6 +128,10 @@ func doing(t *testing.T, tr *Transport, r *remote, standard bool) {
 				until = time.Now().Add(time.Duration(i) * 10 * time.Microsecond)
 			}
 			k, err := do(t.Context(), tr, until, r.status(want))
+			// As in many, that is left to the caller of x/net's transport.
+			for e := new(Error); standard && errors.As(err, &e) && !e.Written; {
+				k, err = do(t.Context(), tr, until, r.status(want))
+			}
 			if i%4 == 3 && errors.Is(err, context.DeadlineExceeded) {
 				return
 			}
