@@ -17,7 +17,7 @@ import (
 type Handler interface {
 	// HandleIQ is called once per get or set, each in its own goroutine, and
 	// returns the answer. ctx ends 24 to 25 s after the request was read, or when
-	// nobody waits for answers any more: then there are 5 s left to note what
+	// nobody waits for answers any more: then there are 4 s left to note what
 	// became of it.
 	HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ
 }

@@ -102,13 +102,6 @@ func (l *link) admit() bool {
 	return true
 }
 
-// ending reports whether no requests are taken any more.
-func (l *link) ending() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.draining
-}
-
 // keep keeps one connection until ctx ends, or until it turns out that the
 // server takes only one and another of ours is that one.
 func (l *link) keep(ctx, work context.Context, n int) {

@@ -39,8 +39,8 @@ func (l *link) session(ctx, work context.Context, o *outage) (lived time.Duratio
 // serve takes requests from a stream until that ends, or ctx.
 func (l *link) serve(ctx, work context.Context, s *xmpp.Stream, o *outage) (lived time.Duration, err error) {
 	defer s.Close()
-	if l.ending() {
-		return 0, context.Canceled
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
 	}
 	s.Gather(gather, func() bool { return l.ext.backlog.work() >= crowd })
 	c := &conn{stream: s, since: time.Now()}
