@@ -63,9 +63,9 @@ func (c *client) done(x *exchange) {
 }
 
 // push makes the request of an exchange and notes the answer in it.
-func (c *client) push(ctx context.Context, until time.Time, x *exchange) error {
+func (c *client) push(ctx context.Context, x *exchange) error {
 	if c.library != nil {
-		to := providers.Target{Until: until}
+		to := providers.Target{Until: x.m.until}
 		ctx, cancel := to.Bound(ctx)
 		defer cancel()
 		_, err := c.library.PushWithContext(context.WithValue(ctx, exchangeKey{}, x),
@@ -74,7 +74,7 @@ func (c *client) push(ctx context.Context, until time.Time, x *exchange) error {
 	}
 	x.url = url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
 	x.req = http.Request{Method: http.MethodPost, URL: &x.url, Header: x.headers(), ContentLength: int64(len(x.m.payload))}
-	return c.transport.Do(ctx, until, &x.req, x.m.payload, x)
+	return c.transport.Do(ctx, x.m.until, &x.req, x.m.payload, x)
 }
 
 // exchange is a push and what became of it. Of the request apns2 gets only the
@@ -180,7 +180,7 @@ func (s *sender) request(ctx context.Context, sandbox bool, m *message) *provide
 			return &providers.Error{Kind: providers.Unauthorized, Err: err}
 		}
 	}
-	err := c.push(ctx, m.until, x)
+	err := c.push(ctx, x)
 	if x.status == 0 {
 		return unanswered(err)
 	}
