@@ -107,12 +107,7 @@ func TestUnansweredUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, _, dials := wire(t, Options{Connections: 1}, func(s *peer) {
 			s.settings()
-			s.each(func(id uint32, _ string) error {
-				if s.n > 0 {
-					return s.answer(id, 200, "")
-				}
-				return nil
-			})
+			s.each(s.answerLater)
 		})
 		if _, err := do(t.Context(), tr, time.Now().Add(10*time.Second), "/first"); err == nil {
 			t.Error("no error")

@@ -65,7 +65,7 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// do implements engine; see [Transport.Do].
+// do is [Transport.Do].
 func (p *pool) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
 	k := p.calls.get()
 	k.body, k.until = body, until

@@ -41,12 +41,7 @@ func TestHangWithPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, _, dials := wire(t, Options{Connections: 1}, func(s *peer) {
 			s.settings()
-			s.each(func(id uint32, _ string) error {
-				if s.n > 0 {
-					return s.answer(id, 200, "")
-				}
-				return nil
-			})
+			s.each(s.answerLater)
 		})
 		if fates := burst(t, tr, 5, 10*time.Second); fates["unknown"] != 5 {
 			t.Errorf("fates %v", fates)

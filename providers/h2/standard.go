@@ -3,7 +3,6 @@ package h2
 //lint:file-ignore SA1019 net/http's transport, which is to be used instead, dials one connection for each waiting request at a cold start; Apple takes that for an attack.
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/net/http2"
 )
@@ -78,24 +76,6 @@ func (t *standard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return whole(resp)
-}
-
-// do implements engine; see [Transport.Do]. x/net may read the headers and the body
-// after that.
-func (t *standard) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
-	ctx, cancel := bound(ctx, until)
-	defer cancel()
-	req = req.Clone(ctx)
-	body = bytes.Clone(body)
-	req.GetBody = func() (io.ReadCloser, error) { return Body(body), nil }
-	req.Body, req.ContentLength = Body(body), int64(len(body))
-	resp, err := t.RoundTrip(req)
-	if err != nil {
-		return err
-	}
-	text, _ := io.ReadAll(resp.Body) // it is in memory
-	a.Answer(resp.StatusCode, resp.Header, text)
-	return nil
 }
 
 // attempt sends a request once.

@@ -52,7 +52,9 @@ func TestSuite(t *testing.T) {
 				tr.Open()
 				t.Run("many at once", func(t *testing.T) { many(t, tr, r, o.Standard) })
 				t.Run("statuses", func(t *testing.T) { statuses(t, tr, r) })
-				t.Run("do", func(t *testing.T) { doing(t, tr, r, o.Standard) })
+				if !o.Standard { // which has no Do
+					t.Run("do", func(t *testing.T) { doing(t, tr, r) })
+				}
 				t.Run("giving up", func(t *testing.T) { givingUp(t, tr, r) })
 			})
 		})
@@ -113,9 +115,8 @@ func statuses(t *testing.T, tr *Transport, r *remote) {
 }
 
 // doing: [Transport.Do] gets what RoundTrip gets, with requests that run out of
-// time in between: not with x/net's transport, whose dialling ends with them for
-// all.
-func doing(t *testing.T, tr *Transport, r *remote, standard bool) {
+// time in between.
+func doing(t *testing.T, tr *Transport, r *remote) {
 	if r.status == nil {
 		return
 	}
@@ -124,14 +125,10 @@ func doing(t *testing.T, tr *Transport, r *remote, standard bool) {
 		all.Go(func() {
 			want := []int{200, 400, 410, 429, 503}[i%5]
 			until := time.Now().Add(30 * time.Second)
-			if i%4 == 3 && !standard {
+			if i%4 == 3 {
 				until = time.Now().Add(time.Duration(i) * 10 * time.Microsecond)
 			}
 			k, err := do(t.Context(), tr, until, r.status(want))
-			// As in many, that is left to the caller of x/net's transport.
-			for e := new(Error); standard && errors.As(err, &e) && !e.Written; {
-				k, err = do(t.Context(), tr, until, r.status(want))
-			}
 			if i%4 == 3 && errors.Is(err, context.DeadlineExceeded) {
 				return
 			}

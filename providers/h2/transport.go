@@ -60,7 +60,6 @@ const (
 // engine does a transport's work.
 type engine interface {
 	http.RoundTripper
-	do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error
 	open()
 	drain()
 	close()
@@ -70,6 +69,7 @@ type engine interface {
 // Transport is the round tripper. Its methods may be called at the same time.
 type Transport struct {
 	engine engine
+	own    *pool  // the engine, unless that is the standard one
 	plain  *plain // for a server without HTTP/2; nil: there is no such way
 }
 
@@ -92,7 +92,8 @@ func New(address string, o Options) (*Transport, error) {
 	if o.Standard {
 		t.engine = newStandard(d, &o)
 	} else {
-		t.engine = newPool(d, &o)
+		t.own = newPool(d, &o)
+		t.engine = t.own
 	}
 	if o.HTTP1 {
 		t.plain = newPlain(d)
@@ -123,13 +124,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.plain.instead(req, t.engine)
 }
 
-// Do is RoundTrip without what a http.RoundTripper costs: for a request whose
+// Do is RoundTrip without what a http.RoundTripper costs, on a transport that is not
+// Standard: for a request whose
 // context and body are beside it, and whose answer need not be kept. Request and
 // body are not used any more once it has returned. It ends with ctx, or a quarter
 // of a second after until at the latest, unless that is zero; the one that writes
 // for all is held up by a server that reads nothing until the write ends.
 func (t *Transport) Do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
-	return t.engine.do(ctx, until, req, body, a)
+	return t.own.do(ctx, until, req, body, a)
 }
 
 // Drain lets go of the connections: requests under way get their answers, late
