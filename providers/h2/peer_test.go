@@ -27,16 +27,17 @@ type peer struct {
 	enc   *hpack.Encoder
 }
 
-// wire makes a pool whose connections are played by serve, without TLS. In a
-// synctest bubble its time is virtual. It returns how often was dialled.
+// wire makes a transport whose connections are played by serve, without TLS. In
+// a synctest bubble its time is virtual. It returns the pool, unless that is the
+// standard one, and how often was dialled.
 func wire(t *testing.T, o Options, serve func(*peer)) (*Transport, *pool, *atomic.Int32) {
 	t.Helper()
 	tr, err := New("push.example:443", o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, dials := tr.engine.(*pool), new(atomic.Int32)
-	p.dial = func(context.Context) (net.Conn, error) {
+	dials := new(atomic.Int32)
+	dial := func(context.Context) (net.Conn, error) {
 		mine, theirs := net.Pipe()
 		s := newPeer(t, buffered(theirs), int(dials.Add(1))-1)
 		go func() {
@@ -46,6 +47,12 @@ func wire(t *testing.T, o Options, serve func(*peer)) (*Transport, *pool, *atomi
 			}
 		}()
 		return mine, nil
+	}
+	p, own := tr.engine.(*pool)
+	if own {
+		p.dial = dial
+	} else {
+		tr.engine.(*standard).pool.dial = dial
 	}
 	t.Cleanup(tr.Close)
 	return tr, p, dials

@@ -111,6 +111,24 @@ func TestLimitLowered(t *testing.T) {
 	})
 }
 
+// TestStandardSettles: a connection is used when the server has said how many
+// requests it takes, and no more go onto it.
+func TestStandardSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, _, dials := wire(t, Options{Standard: true}, func(s *peer) {
+			time.Sleep(time.Second) // in the bubble
+			s.settings(limitStreams, 10)
+			s.each(func(id uint32, _ string) error { return s.answer(id, 200, "") })
+		})
+		if fates := burst(t, tr, 60, time.Minute); fates["200"] != 60 {
+			t.Errorf("fates %v", fates)
+		}
+		if dials.Load() == 1 {
+			t.Error("all at once on a connection that takes 10")
+		}
+	})
+}
+
 // TestResets: a refused stream was not looked at and is sent once more, any other
 // reset leaves open what became of the request.
 func TestResets(t *testing.T) {

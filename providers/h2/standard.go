@@ -4,22 +4,26 @@ package h2
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/net/http2"
 )
+
+// idleTimeout ends what [Transport.Drain] left open for the requests on it.
+const idleTimeout = time.Hour
 
 // standard is an engine on x/net's transport. That is never strict, as that
 // deadlocks, and opens connections without a bound when the server's limit on
 // streams is reached; the requests under way are bounded here.
 type standard struct {
 	*http2.Transport
+	pool  *settledPool
 	slots chan struct{}
 	ctx   context.Context // of all requests
 	end   context.CancelCauseFunc
@@ -27,17 +31,19 @@ type standard struct {
 
 func newStandard(d *dialer, o *Options) *standard {
 	ctx, end := context.WithCancelCause(context.Background())
+	pool := &settledPool{ctx: ctx, dial: func(ctx context.Context) (net.Conn, error) { return d.dialHTTP2(ctx) }}
+	pool.transport = &http2.Transport{
+		ConnPool:           pool,
+		DisableCompression: true,
+		IdleConnTimeout:    idleTimeout,
+		ReadIdleTimeout:    o.Ping,
+		PingTimeout:        2 * pingTimeout,
+	}
 	return &standard{
-		Transport: &http2.Transport{
-			DialTLSContext: func(ctx context.Context, _, _ string, _ *tls.Config) (net.Conn, error) {
-				return d.dialHTTP2(ctx)
-			},
-			DisableCompression: true,
-			ReadIdleTimeout:    o.Ping,
-			PingTimeout:        2 * pingTimeout,
-		},
-		slots: make(chan struct{}, o.Connections*o.Streams),
-		ctx:   ctx, end: end,
+		Transport: pool.transport,
+		pool:      pool,
+		slots:     make(chan struct{}, o.Connections*o.Streams),
+		ctx:       ctx, end: end,
 	}
 }
 
@@ -47,7 +53,14 @@ func (t *standard) drain() { t.CloseIdleConnections() }
 
 func (t *standard) close() {
 	t.end(errClosed)
-	t.CloseIdleConnections()
+	t.pool.opens.Wait()
+	t.pool.close(func(http2.ClientConnState) bool { return true })
+}
+
+// CloseIdleConnections closes the connections without a request; x/net's own
+// method knows its own pool only.
+func (t *standard) CloseIdleConnections() {
+	t.pool.close(func(s http2.ClientConnState) bool { return s.StreamsActive+s.StreamsReserved+s.StreamsPending == 0 })
 }
 
 // RoundTrip implements http.RoundTripper; see [Transport.RoundTrip].
