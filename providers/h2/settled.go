@@ -1,5 +1,7 @@
 package h2
 
+//lint:file-ignore SA1019 as in standard.go
+
 import (
 	"context"
 	"fmt"
