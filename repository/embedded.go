@@ -54,10 +54,21 @@ var errReadersClosed = errors.New("the database is closed")
 
 // ask returns the devices of a node.
 func (rs *nodeReaders) ask(q *nodeQuestion) ([]Device, error) {
+	if r := rs.turn(q); r != nil {
+		defer rs.pass(r)
+		r.answer(rs)
+	}
+	return q.found, q.err
+}
+
+// turn waits until a question is answered, or it is the asker's turn to answer
+// it, and others with it.
+func (rs *nodeReaders) turn(q *nodeQuestion) *nodeReader {
 	rs.mu.Lock()
 	if rs.closed {
 		rs.mu.Unlock()
-		return nil, errReadersClosed
+		q.err = errReadersClosed
+		return nil
 	}
 	r := rs.take()
 	if r == nil {
@@ -65,7 +76,7 @@ func (rs *nodeReaders) ask(q *nodeQuestion) ([]Device, error) {
 		rs.waiting = append(rs.waiting, q)
 		rs.mu.Unlock()
 		if r = <-q.turn; r == nil {
-			return q.found, q.err
+			return nil
 		}
 		rs.mu.Lock()
 	}
@@ -73,9 +84,7 @@ func (rs *nodeReaders) ask(q *nodeQuestion) ([]Device, error) {
 	r.batch = append(append(r.batch[:0], q), rs.waiting[:n]...)
 	rs.waiting = slices.Delete(rs.waiting, 0, n)
 	rs.mu.Unlock()
-	defer rs.pass(r)
-	r.answer(rs)
-	return q.found, q.err
+	return r
 }
 
 // take returns a reader for a new question, or nil when one at work is soon to

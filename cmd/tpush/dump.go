@@ -83,7 +83,7 @@ type fmtCommand struct {
 }
 
 // Run implements the command.
-func (c *fmtCommand) Run(io streams) error {
+func (c *fmtCommand) Run(_ context.Context, io streams) error {
 	if _, err := c.load(io.err); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -19,7 +20,7 @@ type helpCommand struct {
 }
 
 // Run implements the command.
-func (c *helpCommand) Run(io streams) error {
+func (c *helpCommand) Run(_ context.Context, io streams) error {
 	names, err := fs.Glob(pages, "docs/*.md")
 	if err != nil {
 		return fmt.Errorf("list the pages: %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ type simulated struct {
 
 // Run implements the command: it prints the addresses, serves until its input
 // ends, and prints how many pushes it answered with each status.
-func (c *simulateCommand) Run(out streams) error {
+func (c *simulateCommand) Run(_ context.Context, out streams) error {
 	if c.Refuse < 0 || c.Latency < 0 {
 		return errors.New("latency and refuse are 0 or more")
 	}

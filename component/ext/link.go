@@ -260,9 +260,11 @@ func (l *link) write(st xmpp.Stanza) bool {
 	return false
 }
 
-// reply writes an answer whose request's connection has broken, waiting for
+// reply writes the answer to a request whose connection has broken, waiting for
 // another one when there is none.
-func (l *link) reply(ctx context.Context, st xmpp.Stanza) {
+func (l *link) reply(j *job, st xmpp.Stanza) {
+	ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
+	defer cancel()
 	for {
 		l.mu.Lock()
 		changed := l.changed

@@ -136,17 +136,20 @@ func (l *link) turnAway(j job) {
 	_ = j.from.stream.Write(j.q.Fail(xmpp.NewError(stanza.Wait, stanza.InternalServerError, "too many requests at once")))
 }
 
-func (l *link) handle(j job) {
+func (l *link) handle(j *job) {
 	answer := l.answer(j.ctx, j.q)
-	if next, ok := l.ext.backlog.leave(); ok {
-		next.link.workers.do(next)
-	}
+	l.ext.beginNext()
 	if !j.from.stream.Take(answer) {
-		ctx, cancel := context.WithDeadline(j.work, j.came.Add(answerTime))
-		defer cancel()
-		l.reply(ctx, answer)
+		l.reply(j, answer)
 	}
 	j.q.Free()
+}
+
+// beginNext begins the request that has waited longest.
+func (e *Ext) beginNext() {
+	if next, ok := e.backlog.leave(); ok {
+		next.link.workers.do(next)
+	}
 }
 
 // answer calls the handler; a panic there costs one request only.

@@ -45,31 +45,32 @@ func (s *shift) at(came time.Time) context.Context {
 // workers are the goroutines that handle a link's requests: one that waits, else
 // a new one. Slots bound their number.
 type workers struct {
-	handle func(job)
+	handle func(*job)
 	jobs   chan job
 	idle   atomic.Int32
 	under  sync.WaitGroup // jobs, those that wait too
 	all    sync.WaitGroup // goroutines
 }
 
-func newWorkers(handle func(job)) *workers { return &workers{handle: handle, jobs: make(chan job)} }
+func newWorkers(handle func(*job)) *workers { return &workers{handle: handle, jobs: make(chan job)} }
 
 // do has a job done, which was added to those under way.
 func (w *workers) do(j job) {
 	select {
 	case w.jobs <- j:
 	default:
-		w.all.Go(func() { w.work(j) })
+		first := j // only here it is memory of its own
+		w.all.Go(func() { w.work(&first) })
 	}
 }
 
-func (w *workers) work(j job) {
+func (w *workers) work(j *job) {
 	for more := true; more; {
 		w.handle(j)
-		j = job{} // nothing is kept while it waits
+		*j = job{} // nothing is kept while it waits
 		w.under.Done()
 		if w.idle.Add(1) <= maxIdle {
-			j, more = <-w.jobs
+			*j, more = <-w.jobs
 		} else {
 			more = false
 		}

@@ -26,7 +26,7 @@ func TestAllocations(t *testing.T) {
 	}
 	q := e.IQ()
 	read := testing.AllocsPerRun(200, func() {
-		if _, _, err := parsePublish(q); err != nil {
+		if _, err := parsePublish(q, new(providers.Notification)); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -34,7 +34,7 @@ func TestAllocations(t *testing.T) {
 	w.service.devices = &manyDevices{Devices: w.devices, all: []repository.Device{{Service: service, Account: "ala@example.com", Node: "n1",
 		Provider: "tigase:messenger:apns:1", Token: "AABB"}}}
 	publish := testing.AllocsPerRun(200, func() {
-		if err := w.service.Publish(t.Context(), service, "n1", providers.Notification{Sender: "ola@example.org/x", Body: "hi"}); err != nil {
+		if err := w.service.Publish(t.Context(), service, "n1", &providers.Notification{Sender: "ola@example.org/x", Body: "hi"}); err != nil {
 			t.Fatal(err)
 		}
 		w.phones.got, w.phones.to, w.phones.used = w.phones.got[:0], w.phones.to[:0], w.phones.used[:0]

@@ -15,7 +15,7 @@ func BenchmarkServicePublish(b *testing.B) {
 		Provider: "tigase:messenger:apns:1", Token: "AABB"}}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := w.service.Publish(b.Context(), service, "n1", providers.Notification{Sender: "ola@example.org/x", Body: "hi"}); err != nil {
+		if err := w.service.Publish(b.Context(), service, "n1", &providers.Notification{Sender: "ola@example.org/x", Body: "hi"}); err != nil {
 			b.Fatal(err)
 		}
 		w.phones.got, w.phones.to, w.phones.used = w.phones.got[:0], w.phones.to[:0], w.phones.used[:0]

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tpush/tpush/component/xmpp"
+	"github.com/tpush/tpush/providers"
 	"github.com/tpush/tpush/repository"
 )
 
@@ -50,7 +51,7 @@ func TestCapturedStanzas(t *testing.T) {
 // known registers the device of the node that a request publishes to.
 func (r *ruleWorld) known(q *xmpp.IQ) {
 	r.open()
-	node, _, err := parsePublish(q)
+	node, err := parsePublish(q, new(providers.Notification))
 	if err != nil {
 		return
 	}

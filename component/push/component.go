@@ -96,25 +96,34 @@ func (c *Component) HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 }
 
 func (c *Component) answer(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
-	if q.Children != 1 {
-		return q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "a request has exactly one child element"))
-	}
-	from, err := c.senders.of(q.From, q.FromJID)
-	if err != nil {
-		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
-	}
-	if _, err := c.receivers.of(q.To, q.ToJID); err != nil {
-		return q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
-	}
-	h, ok := c.handlers[request{q.Type, q.Name}]
-	if !ok {
-		return q.Fail(xmpp.NewError(stanza.Cancel, stanza.FeatureNotImplemented, ""))
+	h, from, refusal := c.handler(q)
+	if h == nil {
+		return refusal
 	}
 	payload, err := h(ctx, q, from)
 	if err != nil {
 		return c.fail(q, err)
 	}
 	return q.Result(payload)
+}
+
+// handler finds who handles a request, and whom it is from, or the answer of
+// type error to a request that nobody does.
+func (c *Component) handler(q *xmpp.IQ) (h handler, from jid.JID, refusal *xmpp.IQ) {
+	if q.Children != 1 {
+		return nil, from, q.Fail(xmpp.NewError(stanza.Modify, stanza.BadRequest, "a request has exactly one child element"))
+	}
+	from, err := c.senders.of(q.From, q.FromJID)
+	if err == nil {
+		_, err = c.receivers.of(q.To, q.ToJID)
+	}
+	if err != nil {
+		return nil, from, q.Fail(xmpp.NewError(stanza.Modify, stanza.JIDMalformed, ""))
+	}
+	if h = c.handlers[request{q.Type, q.Name}]; h == nil {
+		refusal = q.Fail(xmpp.NewError(stanza.Cancel, stanza.FeatureNotImplemented, ""))
+	}
+	return h, from, refusal
 }
 
 // fail answers a request that failed.

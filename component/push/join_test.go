@@ -127,7 +127,7 @@ func TestDeadline(t *testing.T) {
 	w.phones.gate = make(chan struct{}) // never opened
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err := w.service.Publish(ctx, service, node, providers.Notification{Body: "x"})
+	err := w.service.Publish(ctx, service, node, &providers.Notification{Body: "x"})
 	if err == nil || errors.Is(err, repository.ErrNotFound) {
 		t.Errorf("the outcome is %v", err)
 	}

@@ -98,7 +98,8 @@ func TestNotificationsOfRealServers(t *testing.T) {
 			t.Errorf("%s: no request", name)
 			continue
 		}
-		_, n, err := parsePublish(q)
+		var n providers.Notification
+		_, err = parsePublish(q, &n)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -130,7 +131,8 @@ func TestBodyIsNotTrimmed(t *testing.T) {
 		q := &xmpp.IQ{Type: stanza.SetIQ, From: tigase, To: service, ID: "1", Children: 1, Payload: []byte("<pubsub xmlns='http://jabber.org/protocol/pubsub'>" +
 			"<publish node='n'><item><notification xmlns='urn:xmpp:push:0'><x xmlns='jabber:x:data'><field var='last-message-body'><value>" +
 			body + "</value></field></x></notification></item></publish></pubsub>")}
-		if _, n, err := parsePublish(q); err != nil || n.Body != want {
+		var n providers.Notification
+		if _, err := parsePublish(q, &n); err != nil || n.Body != want {
 			t.Errorf("%q: got %q, %v", body, n.Body, err)
 		}
 	}
@@ -151,7 +153,8 @@ func FuzzPublish(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		q := &xmpp.IQ{Type: stanza.SetIQ, From: tigase, To: service, ID: "1", Children: 1, Payload: payload}
-		node, n, err := parsePublish(q)
+		var n providers.Notification
+		node, err := parsePublish(q, &n)
 		if err == nil && node == "" {
 			t.Error("no node")
 		}

@@ -73,11 +73,12 @@ func (c *Component) publish(ctx context.Context, q *xmpp.IQ, from jid.JID) (any,
 
 // pushOut pushes what a request publishes.
 func (c *Component) pushOut(ctx context.Context, q *xmpp.IQ) error {
-	node, n, err := parsePublish(q)
+	var n providers.Notification
+	node, err := parsePublish(q, &n)
 	if err != nil {
 		return err
 	}
-	return c.service.Publish(ctx, serviceOf(q.To), node, n)
+	return c.service.Publish(ctx, serviceOf(q.To), node, &n)
 }
 
 // mayPublish lets servers publish, not users: clients can send publishes
@@ -99,18 +100,19 @@ func (c *Component) mayPublish(q *xmpp.IQ, from jid.JID) error {
 // reads into does not stand on the stack while the push is under way.
 //
 //go:noinline
-func parsePublish(q *xmpp.IQ) (node string, n providers.Notification, err error) {
+func parsePublish(q *xmpp.IQ, n *providers.Notification) (node string, err error) {
 	var in publication
 	in.read(q)
 	switch {
 	case !in.there:
-		return "", n, &InputError{Text: "there is no publish"}
+		return "", &InputError{Text: "there is no publish"}
 	case in.node == "":
-		return "", n, repository.ErrNotFound
+		return "", repository.ErrNotFound
 	case !in.pushes:
-		return "", n, &InputError{Text: "there is no item with a push notification"}
+		return "", &InputError{Text: "there is no item with a push notification"}
 	}
-	return in.node, in.notification(fromTigase(q.From, in.form.kind.text)), nil
+	*n = in.notification(fromTigase(q.From, in.form.kind.text))
+	return in.node, nil
 }
 
 // notification reads what was published, with the habits of each server made

@@ -31,13 +31,13 @@ const (
 // result is nil when a push service accepted one; the error wraps
 // [repository.ErrNotFound] when the node has no device, or none that lives, and
 // anything else means that the registration is to be kept.
-func (s *Service) Publish(ctx context.Context, service, node string, n providers.Notification) error {
+func (s *Service) Publish(ctx context.Context, service, node string, n *providers.Notification) error {
 	began := time.Now()
 	devices, err := s.byNode(ctx, service, node)
 	if err != nil {
 		return err
 	}
-	if contentless(&n) {
+	if contentless(n) {
 		switch s.cfg.Contentless {
 		case contentlessDrop:
 			return nil
@@ -46,14 +46,14 @@ func (s *Service) Publish(ctx context.Context, service, node string, n providers
 		}
 	}
 	if len(devices) == 1 && time.Since(began) < shortTime {
-		return s.pushTo(ctx, &devices[0], &n) // its parts have limits of their own
+		return s.pushTo(ctx, &devices[0], n) // its parts have limits of their own
 	}
 	ctx, cancel := context.WithDeadline(ctx, began.Add(publishTime))
 	defer cancel()
 	if len(devices) == 1 {
-		return s.pushTo(ctx, &devices[0], &n)
+		return s.pushTo(ctx, &devices[0], n)
 	}
-	return together(s.pushAll(ctx, devices, &n))
+	return together(s.pushAll(ctx, devices, n))
 }
 
 // byNode finds the devices of a node: at least one, or an error.

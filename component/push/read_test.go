@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tpush/tpush/component/xmpp"
+	"github.com/tpush/tpush/providers"
 )
 
 // streamOf is a server that writes a text on a stream, again and again, and
@@ -195,7 +196,7 @@ func BenchmarkPublishRead(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, _, err := parsePublish(e.IQ()); err != nil {
+		if _, err := parsePublish(e.IQ(), new(providers.Notification)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -91,7 +91,7 @@ func TestOutcomesNotStoredAreLoggedOnce(t *testing.T) {
 	w := newWorld(t, nil)
 	w.service.devices = &stuckStore{manyDevices{w.devices, devicesOfOneNode(3)}, true}
 	for range 3 {
-		if err := w.service.Publish(t.Context(), service, "n1", providers.Notification{Body: "hi"}); err != nil {
+		if err := w.service.Publish(t.Context(), service, "n1", &providers.Notification{Body: "hi"}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -116,7 +116,7 @@ func TestPublishEndsInTime(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), left)
 				defer cancel()
 				began := time.Now()
-				err = s.Publish(ctx, service, "n1", providers.Notification{Body: "hi"})
+				err = s.Publish(ctx, service, "n1", &providers.Notification{Body: "hi"})
 				if took := time.Since(began); err == nil || took > left+storeTime {
 					t.Errorf("%d devices and %v: %v after %v, want a failure after %v at most", devices, left, err, took, left+storeTime)
 				}

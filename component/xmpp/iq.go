@@ -109,7 +109,10 @@ func (q *IQ) Result(payload any) *IQ {
 const maxRepeated = MaxStanza / 2
 
 // Fail returns the answer of type error. It repeats the request's child, as
-// Tigase does, unless it is large, and adds the legacy code attribute (XEP-0086).
+// Tigase does, unless it is large, and adds the legacy code attribute (XEP-0086). It is not to stand
+// inline, where its errors would lie on the stack of each push in work.
+//
+//go:noinline
 func (q *IQ) Fail(e stanza.Error) *IQ {
 	r := q.reply(stanza.ErrorIQ)
 	r.Name = q.Name

@@ -10,7 +10,9 @@ import (
 const nsStanzaErrors = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 // NewError returns a stanza error (RFC 6120 section 8.3) with a sentence for
-// people, which may be empty.
+// people, which may be empty. For go:noinline see [IQ.Fail].
+//
+//go:noinline
 func NewError(t stanza.ErrorType, c stanza.Condition, text string) stanza.Error {
 	e := stanza.Error{Type: t, Condition: c}
 	if text != "" {

@@ -65,16 +65,21 @@ func (c *client) done(x *exchange) {
 // push makes the request of an exchange and notes the answer in it.
 func (c *client) push(ctx context.Context, x *exchange) error {
 	if c.library != nil {
-		to := providers.Target{Until: x.m.until}
-		ctx, cancel := to.Bound(ctx)
-		defer cancel()
-		_, err := c.library.PushWithContext(context.WithValue(ctx, exchangeKey{}, x),
-			&apns2.Notification{DeviceToken: x.m.token, Payload: placeholder})
-		return err
+		return c.byLibrary(ctx, x)
 	}
-	x.url = url.URL{Scheme: "https", Host: c.host, Path: "/3/device/" + x.m.token}
-	x.req = http.Request{Method: http.MethodPost, URL: &x.url, Header: x.headers(), ContentLength: int64(len(x.m.payload))}
-	return c.transport.Do(ctx, x.m.until, &x.req, x.m.payload, x)
+	x.url.Scheme, x.url.Host, x.url.Path = "https", c.host, "/3/device/"+x.m.token
+	r := &x.req // set field by field: a whole one would lie on the stack of each push in work
+	r.Method, r.URL, r.Header, r.ContentLength = http.MethodPost, &x.url, x.headers(), int64(len(x.m.payload))
+	return c.transport.Do(ctx, x.m.until, r, x.m.payload, x)
+}
+
+func (c *client) byLibrary(ctx context.Context, x *exchange) error {
+	to := providers.Target{Until: x.m.until}
+	ctx, cancel := to.Bound(ctx)
+	defer cancel()
+	_, err := c.library.PushWithContext(context.WithValue(ctx, exchangeKey{}, x),
+		&apns2.Notification{DeviceToken: x.m.token, Payload: placeholder})
+	return err
 }
 
 // exchange is a push and what became of it. Of the request apns2 gets only the
