@@ -132,7 +132,7 @@ func (s *Set) Push(ctx context.Context, id string, to Target, n Notification) er
 		return fmt.Errorf("provider %q: %w", id, ErrInactive)
 	}
 	err := s.push(ctx, e, &to, &n)
-	e.tally.count(err, time.Now())
+	e.tally.count(err)
 	return err
 }
 
@@ -170,13 +170,15 @@ func (s *Set) admit(e *entry, to *Target, n *Notification) (*credential, visit, 
 // attempts pushes until that succeeds or may not be repeated. Once the breaker
 // is open, which it is for a probe too, there are no repeats.
 func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to *Target, n *Notification) error {
-	until := time.Now().Add(s.opts.Deadline)
+	now := time.Now()
+	until := now.Add(s.opts.Deadline)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
 	}
 	var done [Unauthorized + 1]int
 	for tries := 0; ; tries++ {
-		err := s.attempt(ctx, until, p, to, n)
+		to.Until = earlier(now.Add(s.opts.Attempt), until)
+		err := p.Push(ctx, *to, *n)
 		if err == nil || b.open() {
 			return err
 		}
@@ -189,14 +191,15 @@ func (s *Set) attempts(ctx context.Context, p Provider, b *breaker, to *Target, 
 		if !sleep(ctx, pause) {
 			return err
 		}
+		now = time.Now()
 	}
 }
 
-func (s *Set) attempt(ctx context.Context, until time.Time, p Provider, to *Target, n *Notification) error {
-	if to.Until = time.Now().Add(s.opts.Attempt); until.Before(to.Until) {
-		to.Until = until
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
 	}
-	return p.Push(ctx, *to, *n)
+	return a
 }
 
 // learn notes what an outcome says about the provider's credential, and marks a

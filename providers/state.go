@@ -66,7 +66,7 @@ type tally struct {
 	lastAt   time.Time
 }
 
-func (t *tally) count(err error, now time.Time) {
+func (t *tally) count(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err == nil {
@@ -85,7 +85,7 @@ func (t *tally) count(err error, now time.Time) {
 		t.failures = map[string]uint64{}
 	}
 	t.failures[reason]++
-	t.last, t.lastAt = err, now
+	t.last, t.lastAt = err, time.Now()
 }
 
 func (t *tally) state() State {

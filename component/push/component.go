@@ -91,7 +91,8 @@ func (c *Component) ShowConfig(text func() (string, error)) { c.config = text }
 func (c *Component) HandleIQ(ctx context.Context, q *xmpp.IQ) *xmpp.IQ {
 	began := time.Now()
 	a := c.answer(ctx, q)
-	c.seen.note(q, a, time.Since(began))
+	took := time.Since(began)
+	c.seen.note(q, a, began.Add(took), took)
 	return a
 }
 

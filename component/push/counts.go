@@ -127,7 +127,7 @@ func (c *counts) count(e *Entry, provider string, err error, dead bool) {
 	case dead:
 		counter, outcome = p.gone, pushGone
 	}
-	counter.Inc()
+	counter.IncAt(e.Time.Add(e.Took))
 	p.reasons.of(outcome, e.Reason).Inc()
 }
 

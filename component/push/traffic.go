@@ -43,8 +43,9 @@ func newTraffic(s *stats.Set) traffic {
 	return t
 }
 
-func (t *traffic) note(q, answer *xmpp.IQ, took time.Duration) {
-	t.received.Inc()
+// note notes a request that was answered now, and how long that took.
+func (t *traffic) note(q, answer *xmpp.IQ, now time.Time, took time.Duration) {
+	t.received.IncAt(now)
 	t.sent.Inc()
 	t.took.Note(took)
 	if answer.Type == stanza.ErrorIQ {

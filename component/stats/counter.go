@@ -3,15 +3,16 @@ package stats
 import (
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Counter counts from the program's start, and how many there were lately.
 type Counter struct {
 	desc Desc
+	n    atomic.Uint64
 	mu   sync.Mutex
-	n    uint64
-	// Of the last second, minute and hour.
+	// Of the last second, minute and hour, where they are wanted.
 	last [len(periods)]window
 }
 
@@ -42,18 +43,27 @@ func (w *window) turn(page int64) {
 }
 
 // Add counts n more.
-func (c *Counter) Add(n int) { c.addAt(n, time.Now()) }
+func (c *Counter) Add(n int) {
+	if c.desc.Rates {
+		c.addAt(n, time.Now())
+		return
+	}
+	c.n.Add(uint64(n))
+}
 
 // Inc counts one more.
 func (c *Counter) Inc() { c.Add(1) }
 
+// IncAt is Inc for who knows what time it is: to look costs more than to count.
+func (c *Counter) IncAt(now time.Time) { c.addAt(1, now) }
+
 func (c *Counter) addAt(n int, at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n += uint64(n)
+	c.n.Add(uint64(n))
 	if !c.desc.Rates {
 		return
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.turn(at)
 	for i := range c.last {
 		c.last[i].now += uint64(n)
@@ -67,19 +77,15 @@ func (c *Counter) turn(at time.Time) {
 }
 
 // Value returns how many there were.
-func (c *Counter) Value() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n
-}
+func (c *Counter) Value() uint64 { return c.n.Load() }
 
 func (c *Counter) stats(at time.Time) []Stat {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	out := []Stat{{c.desc.Name, strconv.FormatUint(c.n, 10), c.desc.Level}}
+	out := []Stat{{c.desc.Name, strconv.FormatUint(c.Value(), 10), c.desc.Level}}
 	if !c.desc.Rates {
 		return out
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.turn(at)
 	for i := range c.last {
 		out = append(out, Stat{c.desc.Name + " " + periods[i].word, strconv.FormatUint(c.last[i].complete, 10), max(c.desc.Level, Fine)})

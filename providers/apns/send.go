@@ -47,7 +47,7 @@ func newClient(address string, t *h2.Transport, library bool) *client {
 func (c *client) exchange(m *message) *exchange {
 	x, ok := c.free.Get().(*exchange)
 	if !ok {
-		x = &exchange{sent: make(http.Header, 8)}
+		x = new(exchange)
 	}
 	x.m = m
 	return x
@@ -57,8 +57,7 @@ func (c *client) done(x *exchange) {
 	if c.library != nil {
 		return
 	}
-	clear(x.sent)
-	*x = exchange{sent: x.sent}
+	*x = exchange{}
 	c.free.Put(x)
 }
 
@@ -67,10 +66,8 @@ func (c *client) push(ctx context.Context, x *exchange) error {
 	if c.library != nil {
 		return c.byLibrary(ctx, x)
 	}
-	x.url.Scheme, x.url.Host, x.url.Path = "https", c.host, "/3/device/"+x.m.token
-	r := &x.req // set field by field: a whole one would lie on the stack of each push in work
-	r.Method, r.URL, r.Header, r.ContentLength = http.MethodPost, &x.url, x.headers(), int64(len(x.m.payload))
-	return c.transport.Do(ctx, x.m.until, r, x.m.payload, x)
+	x.req = h2.Request{Host: c.host, Path: "/3/device/" + x.m.token, Header: x.headers(), Body: x.m.payload}
+	return c.transport.Do(ctx, x.m.until, &x.req, x)
 }
 
 func (c *client) byLibrary(ctx context.Context, x *exchange) error {
@@ -91,24 +88,22 @@ type exchange struct {
 	m     *message
 	token string // the provider token; empty with certificates
 
-	req    http.Request
-	url    url.URL
-	sent   http.Header // its values are parts of the next
-	values [8]string
+	req    h2.Request
+	fields [8]h2.Field // of it
 
 	status int
-	header http.Header // kept where somebody looks at it
-	body   []byte      // of a failure
+	header http.Header // of a failure, as the next
+	body   []byte
 }
 
 // Answer implements [h2.Answerer].
-func (x *exchange) Answer(status int, header http.Header, body []byte) {
-	x.status = status
-	if status != http.StatusOK || x.token != "" {
-		x.header = header.Clone()
+func (x *exchange) Answer(status int, header []h2.Field, body []byte) {
+	if x.status = status; status == http.StatusOK {
+		return
 	}
-	if status != http.StatusOK {
-		x.body = bytes.Clone(body)
+	x.body, x.header = bytes.Clone(body), make(http.Header, len(header))
+	for _, f := range header {
+		x.header.Add(f.Name, f.Value)
 	}
 }
 
@@ -118,22 +113,26 @@ type exchangeKey struct{}
 const placeholder = "0"
 
 // headers are the request's (Apple, "Sending notification requests to APNs").
-func (x *exchange) headers() http.Header {
+// Those that differ from push to push are sensitive: in a connection's table they
+// would only push the others out.
+func (x *exchange) headers() []h2.Field {
 	expiration := "0"
 	if !x.m.expiration.IsZero() {
 		expiration = strconv.FormatInt(x.m.expiration.Unix(), 10)
 	}
-	bearer := ""
+	all := append(x.fields[:0],
+		h2.Field{Name: "content-type", Value: "application/json; charset=utf-8"},
+		h2.Field{Name: "apns-topic", Value: x.m.topic},
+		h2.Field{Name: "apns-push-type", Value: x.m.pushType},
+		h2.Field{Name: "apns-priority", Value: strconv.Itoa(x.m.priority)})
 	if x.token != "" {
-		bearer = "bearer " + x.token
+		all = append(all, h2.Field{Name: "authorization", Value: "bearer " + x.token})
 	}
-	x.values = [...]string{"application/json; charset=utf-8", x.m.topic, x.m.pushType, strconv.Itoa(x.m.priority), expiration, x.m.id, x.m.collapse, bearer}
-	for i, name := range [...]string{"Content-Type", "Apns-Topic", "Apns-Push-Type", "Apns-Priority", "Apns-Expiration", "Apns-Id", "Apns-Collapse-Id", "Authorization"} {
-		if x.values[i] != "" {
-			x.sent[name] = x.values[i : i+1 : i+1]
-		}
-	}
-	return x.sent
+	all = append(all,
+		h2.Field{Name: "apns-expiration", Value: expiration, Sensitive: true},
+		h2.Field{Name: "apns-id", Value: x.m.id, Sensitive: true},
+		h2.Field{Name: "apns-collapse-id", Value: x.m.collapse, Sensitive: true})
+	return slices.DeleteFunc(all, func(f h2.Field) bool { return f.Value == "" })
 }
 
 // notes is the round tripper below apns2; it carries the exchange that is in the
@@ -146,7 +145,10 @@ func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x == nil {
 		return nil, errors.New("a request that is no push")
 	}
-	req.Header = x.headers()
+	req.Header = make(http.Header)
+	for _, f := range x.headers() {
+		req.Header.Set(f.Name, f.Value)
+	}
 	payload := bytes.Clone(x.m.payload) // x/net may read it after all is over
 	req.ContentLength = int64(len(payload))
 	req.Body = h2.Body(payload)
@@ -157,7 +159,13 @@ func (t notes) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	// It is in memory, and bounded.
 	body, _ := io.ReadAll(resp.Body)
-	x.Answer(resp.StatusCode, resp.Header, body)
+	var header []h2.Field
+	for name, values := range resp.Header {
+		for _, v := range values {
+			header = append(header, h2.Field{Name: strings.ToLower(name), Value: v})
+		}
+	}
+	x.Answer(resp.StatusCode, header, body)
 	resp.Body = http.NoBody
 	return resp, nil
 }

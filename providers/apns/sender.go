@@ -162,7 +162,6 @@ func (m *maker) client(host string, config *tls.Config, key bool) (*client, erro
 		TLS: config, Proxy: m.cfg.Proxy, Connections: m.cfg.PoolSize,
 		// Apple takes one request until it has seen a valid token.
 		Probation: key,
-		Varying:   []string{"apns-id", "apns-collapse-id", "apns-expiration"},
 		Standard:  m.cfg.Transport == transportStandard,
 		Log:       m.log,
 	})

@@ -17,8 +17,10 @@ const maxBody = 1 << 20
 // call is a request on its way, and its answer. While it is in its connection's
 // table it belongs to that; afterwards to the one who made the request.
 type call struct {
-	body []byte
-	done chan struct{} // gets one value when the call leaves the table, but for [conn.abandon]
+	path            string
+	common, varying []Field // of the request, without the path
+	body            []byte
+	done            chan struct{} // gets one value when the call leaves the table, but for [conn.abandon]
 
 	id     uint32
 	sent   time.Time
@@ -28,16 +30,15 @@ type call struct {
 	window int64     // what the server takes of rest
 
 	status int
-	header http.Header // its values are parts of the next
-	values []string
+	fields []Field // of the answer
 	answer []byte
 	err    error
 }
 
 // Answerer takes the answer to a request: header and body are its own until it
-// returns.
+// returns. [Field] says how the names are written.
 type Answerer interface {
-	Answer(status int, header http.Header, body []byte)
+	Answer(status int, header []Field, body []byte)
 }
 
 // Body is a request's body of bytes that are not changed until the answer is
@@ -69,16 +70,13 @@ func (p *calls) get() *call {
 // put takes a call whose request has been answered: no connection knows it any
 // more.
 func (p *calls) put(k *call) {
-	clear(k.header)
-	clear(k.values)
-	*k = call{done: k.done, header: k.header, values: k.values[:0], answer: k.answer[:0]}
+	*k = call{done: k.done, common: forget(k.common), varying: forget(k.varying), fields: forget(k.fields), answer: k.answer[:0]}
 	p.Put(k)
 }
 
 // begin forgets an answer, before a request is sent.
 func (k *call) begin() {
-	clear(k.header)
-	k.status, k.answer, k.err = 0, k.answer[:0], nil
+	k.status, k.fields, k.answer, k.err = 0, forget(k.fields), k.answer[:0], nil
 }
 
 // take reads a request.
@@ -109,13 +107,13 @@ func (k *call) take(req *http.Request) error {
 	return nil
 }
 
-// response makes the answer, of the memory that the call has for it.
+// response makes the answer, of the memory that the call has for its body.
 func (k *call) response(req *http.Request) *http.Response {
-	defer func() { k.header, k.values, k.answer = nil, nil, nil }()
+	defer func() { k.answer = nil }()
 	resp := &http.Response{
 		StatusCode: k.status, Status: statusLine(k.status),
 		Proto: "HTTP/2.0", ProtoMajor: 2,
-		Header: k.header, Request: req,
+		Header: header(k.fields), Request: req,
 	}
 	setBody(resp, k.answer)
 	return resp

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -52,7 +51,6 @@ type conn struct {
 	useful atomic.Bool // an answer has come
 	framer *http2.Framer
 	head   *head // of the reading goroutine
-	in     names // also
 
 	// The pool's mu guards these.
 	active   int  // requests that have a place
@@ -74,7 +72,7 @@ type conn struct {
 	writer   *http2.Framer // into out
 	block    bytes.Buffer
 	encoder  *hpack.Encoder
-	sentIn   names
+	blocks   []block // of requests' headers, as long as the encoder's table stays as it is
 	streams  map[uint32]*call
 	blocked  []*call // in order, those with a rest that no window takes
 	nextID   uint32
@@ -122,7 +120,7 @@ func (p *pool) handshake(ctx context.Context) (*conn, error) {
 func newConn(p *pool, nc net.Conn) *conn {
 	c := &conn{
 		pool: p, net: nc, born: time.Now(), limit: assumedLimit,
-		out: new(bytes.Buffer), spare: new(bytes.Buffer), in: names{}, sentIn: names{},
+		out: new(bytes.Buffer), spare: new(bytes.Buffer),
 		streams: map[uint32]*call{}, nextID: 1, window: 65535, initial: 65535, maxFrame: 16384,
 	}
 	c.framer = http2.NewFramer(nil, bufio.NewReaderSize(patient{c}, 32<<10))
@@ -170,11 +168,11 @@ func (c *conn) cause(err error) error {
 
 // do sends a request and waits for its answer, which is then in k. The error is
 // an [*Error].
-func (c *conn) do(ctx context.Context, req *http.Request, k *call) error {
+func (c *conn) do(ctx context.Context, k *call) error {
 	if ctx.Err() != nil {
 		return notSent(ctx)
 	}
-	if err := c.submit(req, k); err != nil {
+	if err := c.submit(k); err != nil {
 		return err
 	}
 	c.flush()

@@ -41,7 +41,7 @@ func (c *conn) headersFrame(whole bool, err error) error {
 		return nil // interim (RFC 9110 section 15.2)
 	default:
 		k.status = status
-		k.headers(f.fields, c.in)
+		k.fields = append(k.fields, f.fields...)
 		c.useful.Store(true)
 		c.heard = time.Now()
 	}
@@ -205,6 +205,7 @@ func (c *conn) setting(s http2.Setting) error {
 	}
 	switch s.ID {
 	case http2.SettingHeaderTableSize:
+		c.blocks = c.blocks[:0]
 		c.encoder.SetMaxDynamicTableSizeLimit(min(s.Val, 4096))
 		c.encoder.SetMaxDynamicTableSize(min(s.Val, 4096))
 	case http2.SettingMaxFrameSize:

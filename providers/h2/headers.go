@@ -1,8 +1,6 @@
 package h2
 
 import (
-	"net/http"
-	"slices"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -93,24 +91,4 @@ func (h *head) field(f hpack.HeaderField) {
 // capitals.
 func validName(name string) bool {
 	return httpguts.ValidHeaderFieldName(name) && !strings.ContainsFunc(name, func(r rune) bool { return r >= 'A' && r <= 'Z' })
-}
-
-// headers notes an answer's headers.
-func (k *call) headers(fields []hpack.HeaderField, in names) {
-	if k.header == nil {
-		k.header = make(http.Header, len(fields))
-	}
-	k.values = slices.Grow(k.values[:0], len(fields))[:len(fields)]
-	for i, f := range fields {
-		n, ok := in[f.Name]
-		if !ok {
-			n = in.remember(f.Name, name{text: http.CanonicalHeaderKey(f.Name)})
-		}
-		k.values[i] = f.Value
-		if old := k.header[n.text]; old != nil {
-			k.header[n.text] = append(old, f.Value)
-			continue
-		}
-		k.header[n.text] = k.values[i : i+1 : i+1]
-	}
 }

@@ -134,8 +134,8 @@ func nameOf(id string) string { return fmt.Sprint("x-", len(id)) }
 // heard keeps an answer in words.
 type heard string
 
-func (h *heard) Answer(status int, header http.Header, body []byte) {
-	*h = heard(fmt.Sprint(status, header, string(body)))
+func (h *heard) Answer(status int, fields []Field, body []byte) {
+	*h = heard(fmt.Sprint(status, header(fields), string(body)))
 }
 
 // TestHostile: whatever a server does, each request gets its own answer or an
@@ -179,9 +179,8 @@ type suffering struct {
 
 // memory is that of a request; the next one uses it again.
 type memory struct {
-	req  http.Request
-	id   []string
-	body []byte
+	req Request
+	id  [1]Field
 }
 
 func (s *suffering) took(id string) {
@@ -193,21 +192,15 @@ func (s *suffering) took(id string) {
 func (s *suffering) ask(id string) {
 	m, ok := s.pool.Get().(*memory)
 	if !ok {
-		m = &memory{id: make([]string, 1)}
-		req, err := http.NewRequest(http.MethodPost, "https://push.example/", nil)
-		if err != nil {
-			s.t.Error(err)
-			return
-		}
-		m.req = *req
-		m.req.Header["Apns-Id"] = m.id
+		m = &memory{req: Request{Host: "push.example"}}
 	}
-	m.id[0], m.req.URL.Path, m.body = id, "/"+id, append(m.body[:0], bodyOf(id)...)
+	m.id[0] = Field{Name: "apns-id", Value: id}
+	m.req.Path, m.req.Header, m.req.Body = "/"+id, m.id[:], append(m.req.Body[:0], bodyOf(id)...)
 	began, limit := time.Now(), time.Duration(rand.IntN(1500))*time.Millisecond
 	var h heard
-	err := s.tr.Do(s.t.Context(), began.Add(limit), &m.req, m.body, &h)
-	clear(m.body)
-	m.id[0] = "overwritten"
+	err := s.tr.Do(s.t.Context(), began.Add(limit), &m.req, &h)
+	clear(m.req.Body)
+	m.id[0].Value = "overwritten"
 	s.pool.Put(m)
 	if took := time.Since(began); took > limit+coarse {
 		s.t.Errorf("%s took %v instead of %v", id, took, limit)

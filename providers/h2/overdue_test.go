@@ -3,7 +3,6 @@ package h2
 import (
 	"context"
 	"errors"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,16 +19,13 @@ type kept struct {
 	body   string
 }
 
-func (k *kept) Answer(status int, header http.Header, body []byte) {
-	*k = kept{status, header.Get("apns-id"), string(body)}
+func (k *kept) Answer(status int, fields []Field, body []byte) {
+	*k = kept{status, header(fields).Get("apns-id"), string(body)}
 }
 
 // do makes a request beside its context and body.
 func do(ctx context.Context, tr *Transport, until time.Time, path string) (k kept, err error) {
-	req, err := http.NewRequest(http.MethodPost, "https://push.example"+path, nil)
-	if err == nil {
-		err = tr.Do(ctx, until, req, []byte("{}"), &k)
-	}
+	err = tr.Do(ctx, until, &Request{Host: "push.example", Path: path, Body: []byte("{}")}, &k)
 	return k, err
 }
 

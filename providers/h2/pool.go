@@ -26,6 +26,7 @@ type pool struct {
 	all  sync.WaitGroup // the goroutines: of each connection, and the one that dials
 
 	calls   calls
+	names   names
 	mu      sync.Mutex
 	conns   []*conn   // the open ones; the first with room gets the next request
 	waiting list.List // of *waiter
@@ -54,10 +55,10 @@ func newPool(d *dialer, o *Options) *pool {
 // RoundTrip implements http.RoundTripper; see [Transport.RoundTrip].
 func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 	k := p.calls.get()
-	if err := k.take(req); err != nil {
+	if err := k.askHTTP(req, &p.names); err != nil {
 		return nil, &Error{Err: err}
 	}
-	if err := p.send(req.Context(), req, k); err != nil {
+	if err := p.send(req.Context(), k); err != nil {
 		return nil, err
 	}
 	resp := k.response(req)
@@ -66,26 +67,27 @@ func (p *pool) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // do is [Transport.Do].
-func (p *pool) do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
+func (p *pool) do(ctx context.Context, until time.Time, r *Request, a Answerer) error {
 	k := p.calls.get()
-	k.body, k.until = body, until
-	if err := p.send(ctx, req, k); err != nil {
+	k.ask(r)
+	k.until = until
+	if err := p.send(ctx, k); err != nil {
 		return err
 	}
-	a.Answer(k.status, k.header, k.answer)
+	a.Answer(k.status, k.fields, k.answer)
 	p.calls.put(k)
 	return nil
 }
 
 // send sends a call's request, and once more what the server did not look at.
-func (p *pool) send(ctx context.Context, req *http.Request, k *call) error {
+func (p *pool) send(ctx context.Context, k *call) error {
 	refused := 0
 	for again := false; ; again = true {
 		c, err := p.enter(ctx, k.until, again)
 		if err != nil {
 			return err
 		}
-		err = c.do(ctx, req, k)
+		err = c.do(ctx, k)
 		if p.leave(c, k.status); err == nil {
 			return nil
 		}

@@ -38,10 +38,6 @@ type Options struct {
 	// HTTP1 sends requests over HTTP/1.1 to a server that offers no HTTP/2,
 	// instead of refusing to.
 	HTTP1 bool
-	// Varying names the headers (in lower case) whose values differ from request
-	// to request: they are kept out of the table of compressed headers, as the
-	// path always is.
-	Varying []string
 	// Standard leaves the work to the transport of golang.org/x/net.
 	Standard bool
 	// Ping is the silence on an idle connection after which it is asked whether
@@ -124,14 +120,13 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.plain.instead(req, t.engine)
 }
 
-// Do is RoundTrip without what a http.RoundTripper costs, on a transport that is not
-// Standard: for a request whose
-// context and body are beside it, and whose answer need not be kept. Request and
-// body are not used any more once it has returned. It ends with ctx, or a quarter
-// of a second after until at the latest, unless that is zero; the one that writes
-// for all is held up by a server that reads nothing until the write ends.
-func (t *Transport) Do(ctx context.Context, until time.Time, req *http.Request, body []byte, a Answerer) error {
-	return t.own.do(ctx, until, req, body, a)
+// Do is RoundTrip without what a http.RoundTripper costs, on a transport that is
+// not Standard: for an answer that need not be kept. Of the request nothing is
+// used any more once it has returned. It ends with ctx, or a quarter of a second
+// after until at the latest, unless that is zero; the one that writes for all is
+// held up by a server that reads nothing until the write ends.
+func (t *Transport) Do(ctx context.Context, until time.Time, r *Request, a Answerer) error {
+	return t.own.do(ctx, until, r, a)
 }
 
 // Drain lets go of the connections: requests under way get their answers, late

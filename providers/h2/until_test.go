@@ -3,7 +3,6 @@ package h2
 import (
 	"context"
 	"errors"
-	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -51,11 +50,9 @@ func TestCloseUnderWay(t *testing.T) {
 		}
 		synctest.Wait()
 		c := p.conns[0]
-		req, err := http.NewRequest(http.MethodPost, "https://push.example/", nil)
-		if err == nil {
-			err = c.submit(req, p.calls.get())
-		}
-		if err != nil {
+		k := p.calls.get()
+		k.ask(&Request{Host: "push.example", Path: "/"})
+		if err := c.submit(k); err != nil {
 			t.Fatal(err)
 		}
 		c.mu.Lock()

@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"runtime"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/http2"
-	"golang.org/x/net/http2/hpack"
 )
 
 const (
@@ -24,8 +19,6 @@ const (
 	gather = 2 * time.Millisecond
 	// crowd is from how many requests under way on that is done.
 	crowd = 16
-	// maxNames bounds the header names that are remembered.
-	maxNames = 128
 )
 
 // errBadHeader refuses a request that cannot be written.
@@ -44,7 +37,7 @@ func (s sink) Write(p []byte) (int, error) {
 }
 
 // submit puts a request into the buffer.
-func (c *conn) submit(req *http.Request, k *call) error {
+func (c *conn) submit(k *call) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil || c.away != nil || c.nextID > lastStream {
@@ -54,7 +47,7 @@ func (c *conn) submit(req *http.Request, k *call) error {
 	if !k.until.IsZero() && !now.Before(k.until) {
 		return &Error{Err: context.DeadlineExceeded}
 	}
-	if err := c.encode(req, len(k.body)); err != nil {
+	if err := c.encode(k); err != nil {
 		return &Error{Err: err}
 	}
 	k.id, k.start, k.sent = c.nextID, c.queued, now
@@ -117,75 +110,6 @@ func (c *conn) unblock() {
 		}
 		c.data(k)
 	}
-}
-
-// name is a header's name on the wire, and whether its value is kept out of the
-// table.
-type name struct {
-	text    string
-	varying bool
-	skip    bool
-}
-
-// names remembers header names in the other spelling.
-type names map[string]name
-
-func (n names) remember(key string, v name) name {
-	if len(n) < maxNames {
-		n[strings.Clone(key)] = v
-	}
-	return v
-}
-
-// encode makes the block of a request's headers. The path holds a device's
-// token: it goes into no table, here or at a proxy (RFC 7541 section 7.1.3).
-// c.mu is held.
-func (c *conn) encode(req *http.Request, length int) error {
-	for _, values := range req.Header {
-		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
-				return errBadHeader
-			}
-		}
-	}
-	c.block.Reset()
-	host := req.Host
-	if host == "" {
-		host = req.URL.Host
-	}
-	c.field(":method", req.Method, false)
-	c.field(":scheme", "https", false)
-	c.field(":authority", host, false)
-	c.field(":path", req.URL.RequestURI(), true)
-	for key, values := range req.Header {
-		n, ok := c.sentIn[key]
-		if !ok {
-			n = c.sentIn.remember(key, c.pool.sentName(key))
-		}
-		for _, v := range values {
-			if !n.skip {
-				c.field(n.text, v, n.varying)
-			}
-		}
-	}
-	if length > 0 {
-		c.field("content-length", strconv.Itoa(length), true)
-	}
-	return nil
-}
-
-func (c *conn) field(name, value string, varying bool) {
-	// Writing into memory does not fail.
-	_ = c.encoder.WriteField(hpack.HeaderField{Name: name, Value: value, Sensitive: varying})
-}
-
-// sentName is a header's name as HTTP/2 has it. Those that belong to a
-// connection are not sent (RFC 9113 section 8.2.2).
-func (p *pool) sentName(key string) name {
-	text := strings.ToLower(key)
-	return name{text: text, varying: slices.Contains(p.o.Varying, text),
-		skip: !httpguts.ValidHeaderFieldName(text) || slices.Contains([]string{"host", "connection", "content-length",
-			"keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}, text)}
 }
 
 // flush writes the buffer, soon when the last write was just now. Who finds nobody

@@ -68,11 +68,14 @@ func providerSubject(s *simulator, connections int) (subject, error) {
 	}, func() { p.Close() }}, nil
 }
 
+const payload = `{"aps":{"alert":"ola: ` + body + `","mutable-content":1,"sound":"default","category":"MESSAGE"},` +
+	`"account":"ala@example.com","unread-messages":3,"sender":"ola@example.org/desk","body":"` + body + `"}`
+
+func expiration() string { return fmt.Sprint(time.Now().Add(7 * 24 * time.Hour).Unix()) }
+
 // bare pushes the provider's requests through round trippers in turn.
 func bare(name string, s *simulator, close func(), rts ...http.RoundTripper) (subject, error) {
-	payload := []byte(`{"aps":{"alert":"ola: ` + body + `","mutable-content":1,"sound":"default","category":"MESSAGE"},` +
-		`"account":"ala@example.com","unread-messages":3,"sender":"ola@example.org/desk","body":"` + body + `"}`)
-	expiration := []string{fmt.Sprint(time.Now().Add(7 * 24 * time.Hour).Unix())}
+	payload, expiration := []byte(payload), []string{expiration()}
 	paths := make([]string, 4096)
 	for i := range paths {
 		paths[i] = "/3/device/" + device(i)
@@ -139,12 +142,31 @@ func own(s *simulator, connections int) (subject, error) {
 	if err != nil {
 		return subject{}, err
 	}
-	t, err := h2.New(s.address, h2.Options{TLS: config, Connections: connections, Varying: []string{"apns-id", "apns-collapse-id", "apns-expiration"}})
+	t, err := h2.New(s.address, h2.Options{TLS: config, Connections: connections})
 	if err != nil {
 		return subject{}, err
 	}
-	return bare("own", s, t.Close, t)
+	payload, expiration := []byte(payload), expiration()
+	return subject{"own", func(ctx context.Context, i int) error {
+		var got status
+		id := id(i)
+		err := t.Do(ctx, time.Time{}, &h2.Request{Host: s.address, Path: "/3/device/" + device(i), Body: payload, Header: []h2.Field{
+			{Name: "content-type", Value: "application/json; charset=utf-8"}, {Name: "apns-topic", Value: topic},
+			{Name: "apns-push-type", Value: "alert"}, {Name: "apns-priority", Value: "10"},
+			{Name: "apns-id", Value: id, Sensitive: true}, {Name: "apns-collapse-id", Value: id, Sensitive: true},
+			{Name: "apns-expiration", Value: expiration, Sensitive: true}}}, &got)
+		if err == nil && got != http.StatusOK {
+			err = fmt.Errorf("status %d", got)
+		}
+		return err
+	}, t.Close}, nil
 }
+
+// status is that of an answer.
+type status int
+
+// Answer implements [h2.Answerer].
+func (s *status) Answer(code int, _ []h2.Field, _ []byte) { *s = status(code) }
 
 // measure prints the table, or what is asked for of it.
 func measure(rounds, n, streams, onlyAt, onlyConnections int) error {
