@@ -124,9 +124,11 @@ func (q *IQ) Fail(e stanza.Error) *IQ {
 }
 
 func (q *IQ) reply(t stanza.IQType) *IQ {
-	r := new(IQ)
+	var r *IQ
 	if q.element != nil {
 		r = &q.element.reply
+	} else {
+		r = new(IQ)
 	}
 	*r = IQ{From: q.To, To: q.From, ID: q.ID, Lang: q.Lang, Type: t}
 	return r
