@@ -25,14 +25,17 @@ type Devices struct {
 	query  string    // its text
 
 	readers *nodeReaders // of an embedded database with our own table; else nil
-	closed  bool         // no reader is made any more
+	gather  *gatherer
+	closed  bool // no reader is made any more
 }
 
 // NewDevices returns the devices of a data source; its tables are there after
 // [DataSource.Start].
 func NewDevices(ds *DataSource, l *slog.Logger) *Devices {
 	ds.Use(DeviceTables)
-	return &Devices{ds: ds, log: l}
+	r := &Devices{ds: ds, log: l}
+	r.gather = newGatherer(r)
+	return r
 }
 
 // Close closes what is kept open.
@@ -40,9 +43,9 @@ func (r *Devices) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	var err error
+	err := r.gather.close()
 	if r.readers != nil {
-		err = r.readers.close()
+		err = errors.Join(err, r.readers.close())
 	}
 	if r.byNode != nil {
 		err = errors.Join(err, r.byNode.Close())
@@ -59,6 +62,14 @@ func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Devic
 		}
 		// The way of all other queries knows what is worth another try, and what
 		// to tell.
+	} else if r.ds.engine != sqliteEngine && r.ds.layout.joined {
+		found, turn := r.gather.ask(ctx, service, node)
+		if turn {
+			defer r.gather.pass()
+		}
+		if len(found) > 0 {
+			return found, nil
+		}
 	}
 	err = r.ds.again(ctx, func(ctx context.Context) error {
 		out, err = r.byNodeOnce(ctx, service, node)
