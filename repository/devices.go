@@ -55,6 +55,7 @@ func (r *Devices) Close() error {
 
 // ByNode returns the devices of a node, none when the node is not known.
 func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Device, err error) {
+	var lead *gathered
 	if readers := r.nodeReaders(); readers != nil {
 		out, err := readers.ask(&nodeQuestion{node: node, service: service})
 		if err == nil {
@@ -63,15 +64,24 @@ func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Devic
 		// The way of all other queries knows what is worth another try, and what
 		// to tell.
 	} else if r.ds.engine != sqliteEngine && r.ds.layout.joined {
-		found, turn := r.gather.ask(ctx, service, node)
+		q, turn := r.gather.ask(ctx, service, node)
 		if turn {
 			defer r.gather.pass()
-		}
-		if len(found) > 0 {
-			return found, nil
+			lead = q
+		} else if q != nil && len(q.found) > 0 {
+			return q.found, nil
 		}
 	}
 	err = r.ds.again(ctx, func(ctx context.Context) error {
+		if q := lead; q != nil {
+			lead = nil
+			if err := r.gather.answer(ctx, q); err != nil {
+				return err
+			}
+			if out = q.found; len(out) > 0 {
+				return nil
+			}
+		}
 		out, err = r.byNodeOnce(ctx, service, node)
 		return err
 	})

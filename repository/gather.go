@@ -34,6 +34,7 @@ type gatherer struct {
 	off     time.Time         // until then nothing is gathered: the server has refused it
 	queries map[int]string    // for so many look-ups
 	stmts   map[int]*sql.Stmt // also
+	closed  bool
 }
 
 // offTime is how long nothing is gathered after the server has refused it.
@@ -50,26 +51,25 @@ type gathered struct {
 	turn          chan bool // gets true when it is to ask for those that wait, too, and false when it has been asked for
 }
 
-// ask returns the devices of a node, if others look up some, too. With a turn the
-// caller has to call [gatherer.pass] when its own query is over.
-func (g *gatherer) ask(ctx context.Context, service, node string) (found []Device, turn bool) {
+// ask waits until others have asked for a node, too, if there are some that do:
+// q has what they have found, and is nil when nobody has. With a turn the caller
+// has to call [gatherer.answer] first, when there is a q, and [gatherer.pass] when
+// its own query is over.
+func (g *gatherer) ask(ctx context.Context, service, node string) (q *gathered, turn bool) {
 	g.mu.Lock()
 	if g.running < apart || len(g.waiting) >= together*(g.running-1) || !g.off.IsZero() && time.Now().Before(g.off) {
 		g.running++
 		g.mu.Unlock()
 		return nil, true
 	}
-	q := &gathered{service: service, node: node, turn: make(chan bool, 1)}
+	q = &gathered{service: service, node: node, turn: make(chan bool, 1)}
 	g.waiting = append(g.waiting, q)
 	g.mu.Unlock()
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	select {
 	case turn = <-q.turn:
-		if turn {
-			g.answer(ctx, q)
-		}
-		return q.found, turn
+		return q, turn
 	case <-limit.C:
 	case <-ctx.Done():
 	}
@@ -103,22 +103,19 @@ func (g *gatherer) pass() {
 	g.waiting = slices.Delete(g.waiting, 0, 1)
 }
 
-// answer asks for one and those that wait. Alone it leaves that to the caller.
-func (g *gatherer) answer(ctx context.Context, q *gathered) {
+// answer asks for one and those that wait. Alone, or when the server refuses it, it
+// leaves that to the caller. An error is told that has taken the time of the
+// caller's own first try.
+func (g *gatherer) answer(ctx context.Context, q *gathered) error {
 	g.mu.Lock()
 	n := min(len(g.waiting), together-1)
 	all := append([]*gathered{q}, g.waiting[:n]...)
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	g.mu.Unlock()
 	if n == 0 {
-		return
+		return nil
 	}
-	err := g.devices.ds.once(ctx, func(ctx context.Context) error { return g.query(ctx, all) })
-	if number, state := code(err); (number != 0 || state != "") && !disconnected(err) && !deadlock(err) {
-		g.mu.Lock()
-		g.off = time.Now().Add(offTime)
-		g.mu.Unlock()
-	}
+	err := g.query(ctx, all)
 	for _, other := range all {
 		if err != nil {
 			other.found = nil
@@ -127,6 +124,15 @@ func (g *gatherer) answer(ctx context.Context, q *gathered) {
 			other.turn <- false
 		}
 	}
+	if err == nil || disconnected(err) || deadlock(err) || ctx.Err() != nil {
+		return err
+	}
+	if number, state := code(err); number != 0 || state != "" {
+		g.mu.Lock()
+		g.off = time.Now().Add(offTime)
+		g.mu.Unlock()
+	}
+	return nil
 }
 
 // query looks several up.
@@ -193,12 +199,18 @@ func (g *gatherer) rows(ctx context.Context, size int, args []any) (*sql.Rows, e
 // keep keeps a statement, unless there is one already or none is kept any more.
 func (g *gatherer) keep(size int, made *sql.Stmt) *sql.Stmt {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if first := g.stmts[size]; first != nil {
-		_ = made.Close() // it has done nothing
+	first := g.stmts[size]
+	if first == nil && !g.closed {
+		g.stmts[size] = made
+	}
+	kept := g.stmts[size] == made
+	g.mu.Unlock()
+	if !kept {
+		_ = made.Close() // it has done nothing; it may wait for a query on its connection
+	}
+	if first != nil {
 		return first
 	}
-	g.stmts[size] = made
 	return made
 }
 
@@ -222,8 +234,10 @@ func (g *gatherer) union(size int) string {
 // close closes what is kept.
 func (g *gatherer) close() (err error) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, stmt := range g.stmts {
+	stmts := g.stmts
+	g.stmts, g.closed = nil, true
+	g.mu.Unlock()
+	for _, stmt := range stmts {
 		err = errors.Join(err, stmt.Close())
 	}
 	return err

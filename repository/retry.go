@@ -55,7 +55,10 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 	}
 	defer ds.leave()
 	lost := 0
-	limited := ds.unhurried(ctx)
+	limited := context.WithoutCancel(ctx)
+	if end, ok := ctx.Deadline(); ds.engine == sqliteEngine || ok && time.Until(end) < 2*ds.queryTime() {
+		limited = ctx // nothing else bounds the wait for the one that writes to a file
+	}
 	cancel := context.CancelFunc(nil)
 	for tries := 1; ; tries++ {
 		err := do(limited)
@@ -79,24 +82,6 @@ func (ds *DataSource) again(ctx context.Context, do func(context.Context) error)
 		case <-time.After(rand.N(time.Duration(tries) * 20 * time.Millisecond)):
 		}
 	}
-}
-
-// once is again without a second try.
-func (ds *DataSource) once(ctx context.Context, do func(context.Context) error) error {
-	if err := ds.enter(ctx); err != nil {
-		return err
-	}
-	defer ds.leave()
-	return do(ds.unhurried(ctx))
-}
-
-// unhurried is a context without an end where the connection's own limits do for
-// one.
-func (ds *DataSource) unhurried(ctx context.Context) context.Context {
-	if end, ok := ctx.Deadline(); ds.engine == sqliteEngine || ok && time.Until(end) < 2*ds.queryTime() {
-		return ctx // nothing else bounds the wait for the one that writes to a file
-	}
-	return context.WithoutCancel(ctx)
 }
 
 // enter waits for one of the connections, so that nobody waits for one with a
