@@ -85,12 +85,13 @@ func (k *keyed) is(d *dialect, prefix string, texts ...string) (condition string
 	for _, t := range texts {
 		args = append(args, k.value(d, t))
 	}
-	condition = column + " IN (" + marks(len(texts)) + ")"
+	one := " IN (" + marks(len(texts)) + ")"
 	if len(texts) == 1 {
-		condition = column + " = ?"
+		one = " = ?"
 	}
-	if k.exact(d) {
-		condition += " AND BINARY " + condition
+	condition = column + one
+	if k.exact(d) { // bytes are compared with ours, which are UTF-8
+		condition += " AND BINARY CONVERT(" + column + " USING utf8mb4)" + one
 		args = append(args, args...)
 	}
 	return condition, args
