@@ -94,7 +94,7 @@ func Open(name string, cfg Config, home string, l *slog.Logger) (*DataSource, er
 		if limit := time.Duration(cfg.ConnectTime) * time.Second; limit > 0 {
 			loc.postgres.ConnectTimeout = min(loc.postgres.ConnectTimeout, limit)
 		}
-		var options []stdlib.OptionOpenDB
+		options := []stdlib.OptionOpenDB{stdlib.OptionShouldPing(dead)}
 		if loc.spread {
 			options = append(options, stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // timed is a connection whose other end has a limited time for each answer, as
@@ -57,4 +58,23 @@ func (c *timed) extend() error {
 		return nil
 	}
 	return c.Conn.SetDeadline(time.Now().Add(c.limit))
+}
+
+const (
+	// idleTime is how long a connection may have been idle to be used unasked.
+	idleTime = time.Second
+	// pingTime is how long one that was idle longer may take to answer. Asked by the
+	// driver, each has the time of a query, one after the other.
+	pingTime = 2 * time.Second
+)
+
+// dead reports whether a connection that was idle answers no more; the driver
+// then drops it.
+func dead(ctx context.Context, p stdlib.ShouldPingParams) bool {
+	if p.IdleDuration < idleTime {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	return p.Conn.PgConn().Ping(ctx) != nil
 }
