@@ -20,9 +20,8 @@ type Devices struct {
 	ds  *DataSource
 	log *slog.Logger
 
-	mu     sync.Mutex
-	byNode *sql.Stmt // kept open: it is the hot path
-	query  string    // its text
+	mu    sync.Mutex
+	query string // of the look-up by node
 
 	readers *nodeReaders // of an embedded database with our own table; else nil
 	gather  *gatherer
@@ -46,9 +45,6 @@ func (r *Devices) Close() error {
 	err := r.gather.close()
 	if r.readers != nil {
 		err = errors.Join(err, r.readers.close())
-	}
-	if r.byNode != nil {
-		err = errors.Join(err, r.byNode.Close())
 	}
 	return err
 }
@@ -88,18 +84,19 @@ func (r *Devices) ByNode(ctx context.Context, service, node string) (out []Devic
 	return out, r.failed("look up devices", err)
 }
 
+// tooManyStatements is MySQL's answer when all of its clients together keep as
+// many as it allows.
+const tooManyStatements = 1461
+
 func (r *Devices) byNodeOnce(ctx context.Context, service, node string) ([]Device, error) {
-	stmt, err := r.nodeStatement(ctx)
-	if err != nil {
-		return nil, err
-	}
 	l := &r.ds.layout
 	_, args := l.byNode(r.ds.dialect, service, node)
-	var rows *sql.Rows
-	if stmt != nil {
-		rows, err = stmt.QueryContext(ctx, args...)
-	} else {
-		rows, err = r.ds.read.QueryContext(ctx, r.query, args...)
+	r.mu.Lock()
+	query := r.nodeQuery()
+	r.mu.Unlock()
+	rows, err := r.gather.rows(ctx, 1, query, args)
+	if number, _ := code(err); number == tooManyStatements {
+		rows, err = r.ds.read.QueryContext(ctx, query, args...)
 	}
 	out, err := r.devices(ctx, rows, err)
 	switch {
@@ -145,22 +142,6 @@ func (r *Devices) nodeQuery() string {
 		r.query = r.ds.bind(l.selection() + condition)
 	}
 	return r.query
-}
-
-// nodeStatement prepares the look-up by node. PostgreSQL's driver keeps
-// prepared statements itself, unless the configuration forbids them.
-func (r *Devices) nodeStatement(ctx context.Context) (*sql.Stmt, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	query := r.nodeQuery()
-	if r.byNode == nil && r.ds.engine != postgresEngine {
-		stmt, err := r.ds.read.PrepareContext(ctx, query)
-		if err != nil {
-			return nil, fmt.Errorf("prepare look-up: %w", err)
-		}
-		r.byNode = stmt
-	}
-	return r.byNode, nil
 }
 
 // failed adds to an error what was done and what an admin can look at.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,7 @@ type gatherer struct {
 	waiting []*gathered
 	off     time.Time         // until then nothing is gathered: the server has refused it
 	queries map[int]string    // for so many look-ups
-	stmts   map[int]*sql.Stmt // also
+	stmts   map[int]*sql.Stmt // also, and for one: kept open, it is the hot path
 	closed  bool
 }
 
@@ -148,7 +149,7 @@ func (g *gatherer) query(ctx context.Context, all []*gathered) error {
 		_, one := ds.layout.byNode(ds.dialect, q.service, q.node)
 		args = append(args, one...)
 	}
-	rows, err := g.rows(ctx, size, args)
+	rows, err := g.rows(ctx, size, g.union(size), args)
 	if err != nil {
 		return err
 	}
@@ -177,19 +178,20 @@ func (r numbered) Scan(fields ...any) error {
 	return r.scanner.Scan(append([]any{r.n}, fields...)...)
 }
 
-// rows makes a query for so many look-ups.
-func (g *gatherer) rows(ctx context.Context, size int, args []any) (*sql.Rows, error) {
-	g.mu.Lock()
-	query, stmt := g.union(size), g.stmts[size]
-	g.mu.Unlock()
+// rows makes a query for so many look-ups, whose statement is kept. PostgreSQL's
+// driver keeps prepared statements itself, unless the configuration forbids them.
+func (g *gatherer) rows(ctx context.Context, size int, query string, args []any) (*sql.Rows, error) {
 	ds := g.devices.ds
-	if ds.engine == postgresEngine { // its driver keeps statements, where it may
+	if ds.engine == postgresEngine {
 		return ds.read.QueryContext(ctx, query, args...)
 	}
+	g.mu.Lock()
+	stmt := g.stmts[size]
+	g.mu.Unlock()
 	if stmt == nil {
 		made, err := ds.read.PrepareContext(ctx, query)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("prepare look-up: %w", err)
 		}
 		stmt = g.keep(size, made)
 	}
@@ -215,9 +217,10 @@ func (g *gatherer) keep(size int, made *sql.Stmt) *sql.Stmt {
 }
 
 // union is the text. Each look-up is a query of its own: asked for a list of
-// nodes, an engine may read a whole table that it does not know yet. g.mu is
-// held.
+// nodes, an engine may read a whole table that it does not know yet.
 func (g *gatherer) union(size int) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if g.queries[size] == "" {
 		l := &g.devices.ds.layout
 		condition, _ := l.byNode(g.devices.ds.dialect, "", "")

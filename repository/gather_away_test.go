@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -87,4 +88,25 @@ func TestGathererClosed(t *testing.T) {
 	if len(g.stmts) != 0 {
 		t.Errorf("%d statements are kept", len(g.stmts))
 	}
+}
+
+// TestTooManyStatements: MariaDB's clients together keep as many statements as it
+// allows; look-ups do without.
+func TestTooManyStatements(t *testing.T) {
+	d := openDevices(t, startServer(t, "mysql").uri())
+	k := key("AB")
+	want := register(t, d, k, "", "")
+	ok(t, d.ds.writing().exec(t.Context(), "SET GLOBAL max_prepared_stmt_count = 0"))
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if got, err := d.ByNode(t.Context(), k.Service, want.Node); err != nil || len(got) != 1 || got[0] != want {
+				t.Errorf("devices %+v, %v", got, err)
+			}
+			if got, err := d.ByNode(t.Context(), k.Service, "none"); err != nil || len(got) != 0 {
+				t.Errorf("devices %+v, %v", got, err)
+			}
+		})
+	}
+	all.Wait()
 }
