@@ -46,8 +46,8 @@ func TestBlocks(t *testing.T) {
 				if !slices.Equal(got, want) {
 					t.Errorf("sent %q, read %q", want, got)
 				}
-				if n%100 == 0 {
-					s.settings(uint32(http2.SettingHeaderTableSize), rand.Uint32N(600))
+				if n%50 == 0 {
+					s.settings(uint32(http2.SettingHeaderTableSize), rand.Uint32N(900))
 				}
 				if s.answer(h.StreamID, 200, "") != nil {
 					return
@@ -57,7 +57,7 @@ func TestBlocks(t *testing.T) {
 		one := func(path string) {
 			r := Request{Host: "push.example", Path: path, Header: []Field{{Name: "apns-topic", Value: fmt.Sprint("topic-", rand.IntN(4))},
 				{Name: "apns-priority", Value: fmt.Sprint(rand.IntN(3))}, {Name: "apns-id", Value: path, Sensitive: true}}}
-			switch rand.IntN(40) {
+			switch rand.IntN(150) {
 			case 0, 1:
 				r.Header = append(r.Header, Field{Name: "authorization", Value: strings.Repeat("x", rand.IntN(300))})
 			case 2: // in several frames
