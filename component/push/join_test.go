@@ -125,15 +125,21 @@ func TestDeadline(t *testing.T) {
 	w := newWorld(t, nil)
 	node := w.register("AABB", "")
 	w.phones.gate = make(chan struct{}) // never opened
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	err := w.service.Publish(ctx, service, node, &providers.Notification{Body: "x"})
-	if err == nil || errors.Is(err, repository.ErrNotFound) {
-		t.Errorf("the outcome is %v", err)
+	var got []repository.Device
+	// On a busy machine the time may be over before the push begins.
+	for limit := 50 * time.Millisecond; limit < 10*time.Second && (got == nil || got[0].LastFailure.Time.IsZero()); limit *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		err := w.service.Publish(ctx, service, node, &providers.Notification{Body: "x"})
+		cancel()
+		if err == nil || errors.Is(err, repository.ErrNotFound) {
+			t.Errorf("the outcome is %v", err)
+		}
+		if got, err = w.devices.ByNode(t.Context(), service, node); err != nil || len(got) != 1 {
+			t.Fatalf("devices %+v, %v", got, err)
+		}
 	}
-	got, err := w.devices.ByNode(t.Context(), service, node)
-	if err != nil || len(got) != 1 || got[0].LastFailure.Time.IsZero() {
-		t.Errorf("device %+v, %v: the failure is to be kept, although the time was over", got, err)
+	if got[0].LastFailure.Time.IsZero() {
+		t.Errorf("device %+v: the failure is to be kept, although the time was over", got)
 	}
 }
 

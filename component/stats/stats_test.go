@@ -31,6 +31,23 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestRatesLate: what looked at the clock before the page was turned, and counts
+// afterwards, takes nothing away.
+func TestRatesLate(t *testing.T) {
+	c := New("push").Counter(Desc{Name: "Packets received", Rates: true})
+	hour := time.Unix(7200, 0)
+	c.addAt(5, hour.Add(-time.Millisecond))
+	c.IncAt(hour)
+	c.IncAt(hour.Add(-time.Microsecond))
+	c.IncAt(hour)
+	if got := rates(c, hour); got != "8 5 5 5" {
+		t.Errorf("late by a microsecond: %s", got)
+	}
+	if got := rates(c, hour.Add(-30*time.Minute)); got != "8 0 0 5" {
+		t.Errorf("after the clock was set back: %s", got)
+	}
+}
+
 func rates(c *Counter, at time.Time) string {
 	var out []string
 	for _, s := range c.stats(at) {

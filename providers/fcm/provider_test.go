@@ -127,9 +127,15 @@ func TestHang(t *testing.T) {
 	s := simulator(t)
 	cfg, home := config(t, s)
 	s.Script(token, fcmtest.Answer{Delay: time.Minute})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	if err := provider(t, cfg, home).Push(ctx, target(), plain()); providers.KindOf(err) != providers.Unknown {
+	p := provider(t, cfg, home)
+	err := error(nil)
+	// What has not left in time, on a busy machine, is another thing.
+	for limit := 100 * time.Millisecond; limit < 10*time.Second && providers.KindOf(err) != providers.Unknown; limit *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		err = p.Push(ctx, target(), plain())
+		cancel()
+	}
+	if providers.KindOf(err) != providers.Unknown {
 		t.Errorf("error %v", err)
 	}
 }
@@ -188,7 +194,7 @@ func TestCutAnswer(t *testing.T) {
 	defer cut.Close()
 	cfg.Endpoint = cut.URL
 	began := time.Now()
-	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil || sent.Load() != 1 || time.Since(began) > time.Second {
+	if err := provider(t, cfg, home).Push(t.Context(), target(), plain()); err != nil || sent.Load() != 1 || time.Since(began) > 5*time.Second {
 		t.Errorf("error %v after %d messages and %v", err, sent.Load(), time.Since(began))
 	}
 }

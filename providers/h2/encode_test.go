@@ -17,7 +17,8 @@ import (
 )
 
 // TestBlocks: the server reads what was sent, however often blocks of fields come
-// again, whatever goes into the table in between, and when the table shrinks.
+// again, whatever goes into the table in between, when the table shrinks, and
+// with several requests at the same time.
 func TestBlocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -45,20 +46,27 @@ func TestBlocks(t *testing.T) {
 				if !slices.Equal(got, want) {
 					t.Errorf("sent %q, read %q", want, got)
 				}
-				if n%100 == 0 {
-					s.settings(uint32(http2.SettingHeaderTableSize), rand.Uint32N(600))
+				if n%50 == 0 {
+					s.settings(uint32(http2.SettingHeaderTableSize), rand.Uint32N(900))
 				}
 				if s.answer(h.StreamID, 200, "") != nil {
 					return
 				}
 			}
 		})
-		for i := range 3000 {
-			path := fmt.Sprint("/", i)
+		one := func(path string) {
 			r := Request{Host: "push.example", Path: path, Header: []Field{{Name: "apns-topic", Value: fmt.Sprint("topic-", rand.IntN(4))},
 				{Name: "apns-priority", Value: fmt.Sprint(rand.IntN(3))}, {Name: "apns-id", Value: path, Sensitive: true}}}
-			if rand.IntN(20) == 0 {
+			switch rand.IntN(150) {
+			case 0, 1:
 				r.Header = append(r.Header, Field{Name: "authorization", Value: strings.Repeat("x", rand.IntN(300))})
+			case 2: // in several frames
+				r.Header = append(r.Header, Field{Name: "x-long", Value: strings.Repeat("~", 20000)})
+			case 3:
+				bad := Request{Host: r.Host, Path: path, Header: append(slices.Clone(r.Header), Field{Name: "x-bad", Value: "\n"})}
+				if err := tr.Do(t.Context(), time.Time{}, &bad, new(kept)); !errors.Is(err, errBadHeader) {
+					t.Errorf("a bad header: %v", err)
+				}
 			}
 			want := []string{":method=POST", ":scheme=https", ":authority=push.example", ":path=" + path}
 			for _, f := range r.Header {
@@ -75,9 +83,18 @@ func TestBlocks(t *testing.T) {
 				err = tr.Do(t.Context(), time.Time{}, &r, new(kept))
 			}
 			if err != nil {
-				t.Fatal(err)
+				t.Error(err)
 			}
 		}
+		var all sync.WaitGroup
+		for g := range 4 {
+			all.Go(func() {
+				for i := range 750 {
+					one(fmt.Sprintf("/%d-%d", g, i))
+				}
+			})
+		}
+		all.Wait()
 	})
 }
 

@@ -4,6 +4,7 @@ package h2
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -67,14 +68,30 @@ func (p *settledPool) GetClientConn(req *http.Request, _ string) (*http2.ClientC
 
 func (p *settledPool) open(o *opening) {
 	cc, err := p.settled()
+	if err == nil {
+		p.mu.Lock()
+		p.conns = append(p.conns, cc)
+		p.mu.Unlock()
+		// It may have ended before it was in here, and been marked in vain.
+		if err = takesNone(cc); err != nil {
+			p.MarkDead(cc)
+			cc.Close()
+		}
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err == nil {
-		// One that ended before it was in here has been marked in vain.
-		p.conns = slices.DeleteFunc(append(p.conns, cc), func(c *http2.ClientConn) bool { return c.State().Closed })
-	}
 	p.opening, o.err = nil, err
 	close(o.done)
+}
+
+// takesNone is the error for those who have waited for a connection that takes no
+// request: to open the next at once would go on for ever.
+func takesNone(cc *http2.ClientConn) error {
+	// x/net says of one that has ended before its first request that it takes one.
+	if s := cc.State(); s.Closed || s.Closing || s.MaxConcurrentStreams == 0 {
+		return errors.New("the server takes no request on a new connection")
+	}
+	return nil
 }
 
 // settled opens a connection and waits for the server's settings, which come
@@ -105,13 +122,25 @@ func (p *settledPool) MarkDead(cc *http2.ClientConn) {
 	p.conns = slices.DeleteFunc(p.conns, func(c *http2.ClientConn) bool { return c == cc })
 }
 
-// close closes the connections in a state.
-func (p *settledPool) close(in func(http2.ClientConnState) bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, cc := range p.conns {
-		if in(cc.State()) {
-			cc.Close() // its reader calls MarkDead
+// close closes the connections.
+func (p *settledPool) close() {
+	for _, cc := range p.all() {
+		cc.Close() // its reader calls MarkDead
+	}
+}
+
+// closeIdle closes those without a request. It waits for a server that reads
+// nothing, as the state does for a write to end.
+func (p *settledPool) closeIdle() {
+	for _, cc := range p.all() {
+		if s := cc.State(); s.StreamsActive+s.StreamsReserved+s.StreamsPending == 0 {
+			cc.Close()
 		}
 	}
+}
+
+func (p *settledPool) all() []*http2.ClientConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.conns)
 }

@@ -52,16 +52,17 @@ func (t *standard) open() {}
 func (t *standard) drain() { t.CloseIdleConnections() }
 
 func (t *standard) close() {
-	t.end(errClosed)
+	t.pool.mu.Lock()
+	t.end(errClosed) // from here on none is opened
+	t.pool.mu.Unlock()
+	t.pool.close()
 	t.pool.opens.Wait()
-	t.pool.close(func(http2.ClientConnState) bool { return true })
+	t.pool.close()
 }
 
 // CloseIdleConnections closes the connections without a request; x/net's own
 // method knows its own pool only.
-func (t *standard) CloseIdleConnections() {
-	t.pool.close(func(s http2.ClientConnState) bool { return s.StreamsActive+s.StreamsReserved+s.StreamsPending == 0 })
-}
+func (t *standard) CloseIdleConnections() { t.pool.closeIdle() }
 
 // RoundTrip implements http.RoundTripper; see [Transport.RoundTrip].
 func (t *standard) RoundTrip(req *http.Request) (*http.Response, error) {
