@@ -3,6 +3,7 @@ package h2
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 )
@@ -65,6 +66,10 @@ func (c *conn) field(f Field) {
 	_ = c.encoder.WriteField(f)
 }
 
+// valid reports whether the values may be on the wire: a server may end the
+// connection for others (RFC 9113 section 8.2.1).
 func valid(fields []Field) bool {
-	return !slices.ContainsFunc(fields, func(f Field) bool { return !httpguts.ValidHeaderFieldValue(f.Value) })
+	return !slices.ContainsFunc(fields, func(f Field) bool {
+		return !httpguts.ValidHeaderFieldValue(f.Value) || strings.Trim(f.Value, " \t") != f.Value
+	})
 }

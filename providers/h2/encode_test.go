@@ -123,6 +123,7 @@ func TestBadHeader(t *testing.T) {
 		{Host: "push.example", Path: "/\n"},
 		{Host: "push.example", Path: "/", Header: []Field{{Name: "apns-topic", Value: "a\r\nb: c"}}},
 		{Host: "push.example", Path: "/", Header: []Field{{Name: "apns-id", Value: "\x00", Sensitive: true}}},
+		{Host: "push.example", Path: "/", Header: []Field{{Name: "apns-topic", Value: "a "}}},
 		{Host: "push\n", Path: "/"},
 	} {
 		if err := tr.Do(t.Context(), time.Time{}, &bad, new(kept)); !errors.Is(err, errBadHeader) {

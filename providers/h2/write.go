@@ -22,7 +22,7 @@ const (
 )
 
 // errBadHeader refuses a request that cannot be written.
-var errBadHeader = errors.New("a header's value holds control characters")
+var errBadHeader = errors.New("a header's value holds control characters, or begins or ends with a blank")
 
 // errUsedUp is why a connection gets no more requests that has had all it can.
 var errUsedUp = errors.New("no stream is left on it")
