@@ -48,6 +48,9 @@ func startPressed(t *testing.T) *pressed {
 		t.Fatal(err)
 	}
 	p := &pressed{program: start(t, fastProgram(t), home), server: server, apns: sim}
+	if err := server.Wait(limit(t.Context(), 10*time.Second), demoDomain, 1); err != nil {
+		t.Fatal(err)
+	}
 	for provider, node := range map[string]*string{demoAPNs: &p.iPhone, demoFCM: &p.phone} {
 		token := phoneToken
 		if provider == demoAPNs {
@@ -144,7 +147,7 @@ func TestSignals(t *testing.T) {
 	p.apns.apns.Delay(500 * time.Millisecond)
 	answer := make(chan string, 1)
 	go func() { answer <- p.publish(t.Context(), "in-work", p.iPhone) }()
-	eventually(t, "the push is on its way", func() bool { return len(p.apns.apns.Pushes()) > 0 || p.apns.apns.Counts()[200] > 0 })
+	eventually(t, "the push is on its way", func() bool { return p.apns.apns.Taken() > 0 })
 	p.stop()
 	if got := <-answer; got != "result" {
 		t.Errorf("the publish in work was answered %s", got)
@@ -153,7 +156,7 @@ func TestSignals(t *testing.T) {
 	p = startPressed(t)
 	p.apns.apns.Delay(time.Hour)
 	go p.publish(t.Context(), "hanging", p.iPhone)
-	eventually(t, "the publish was read", func() bool { return p.server.Connects() > 0 })
+	eventually(t, "the push is on its way", func() bool { return p.apns.apns.Taken() > 0 })
 	for range 2 {
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

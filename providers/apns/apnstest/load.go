@@ -25,6 +25,14 @@ func (s *Server) Counts() map[int]int {
 	return maps.Clone(s.counts)
 }
 
+// Taken returns how many good pushes have come, those that are not answered yet
+// included.
+func (s *Server) Taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.seen
+}
+
 // Watch calls f for each push, before it is answered and for many at a time.
 func (s *Server) Watch(f func(Push)) {
 	s.mu.Lock()
