@@ -10,7 +10,7 @@ const (
 	// settleTime is how long after the start what only that needed is given back.
 	settleTime = 3 * time.Second
 	// pagesTime is how long code that was used once stays in memory. What is in use
-	// costs a quarter of a millisecond to come back.
+	// comes back out of the kernel's cache.
 	pagesTime = 20 * time.Second
 )
 
